@@ -1,0 +1,1 @@
+"""deepguard guards live calls against face swaps and cloned voices."""

@@ -1,0 +1,218 @@
+"""The models of ``deepguard.yaml``. Closed (unknown keys are errors), frozen, and silent about their input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from deepguard.contracts import PluginConfig, Thresholds
+from deepguard.model import NotificationKind
+
+
+class Section(BaseModel):
+    """Base of every section."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class VideoParams(Section):
+    """How the camera is sampled."""
+
+    burst_fps: float = Field(
+        default=1.0, gt=0, le=30, description="Samples a second while SUSPICIOUS or ALERT."
+    )
+    normal_fps: float = Field(default=0.2, gt=0, le=30, description="Samples a second otherwise.")
+    quality: int = Field(default=75, ge=1, le=100, description="JPEG or WebP quality.")
+    format: Literal["jpeg", "webp"] = Field(default="jpeg", description="Encoding of a sample.")
+    max_edge: int | None = Field(
+        default=None,
+        ge=64,
+        le=8192,
+        description="Longest edge of a sample in pixels; larger pictures are scaled down. None: as received.",
+    )
+    screen: bool = Field(default=False, description="Also sample a shared screen.")
+
+
+class AudioParams(Section):
+    """How the microphone is sampled."""
+
+    sample_rate: Literal[16000] = Field(
+        default=16000, description="Hz. Detectors take 16 kHz mono."
+    )
+    sample_size: int = Field(
+        default=48000, ge=8000, le=480000, description="Samples a chunk; 48000 are 3 seconds."
+    )
+    interval: float = Field(
+        default=60.0, ge=0, le=3600, description="Seconds from one audio sample to the next."
+    )
+    min_speech: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=30,
+        description="Seconds of speech that the tail of an utterance must hold to be worth judging.",
+    )
+
+
+class ThresholdParams(Section):
+    """Verdicts in a row that change a level."""
+
+    suspicious_after: int = Field(
+        default=1, ge=1, le=1000, description="To rise to SUSPICIOUS: verdicts at least suspicious."
+    )
+    alert_after: int = Field(default=1, ge=1, le=1000, description="To rise to ALERT.")
+    clear_after: int = Field(
+        default=1, ge=1, le=1000, description="To fall back: verdicts below the present level."
+    )
+
+    def thresholds(self) -> Thresholds:
+        """The same values as the policy takes them."""
+        return Thresholds(self.suspicious_after, self.alert_after, self.clear_after)
+
+
+class CoverageParams(Section):
+    """When a track counts as blind."""
+
+    media_timeout: float = Field(
+        default=3.0, gt=0, le=300, description="Seconds without a frame until the camera counts as off."
+    )
+    answer_timeout: float = Field(
+        default=15.0,
+        gt=0,
+        le=300,
+        description="Seconds that a sample waits for its verdict; also the silence that makes a track blind.",
+    )
+    notify_after: float = Field(
+        default=10.0, ge=0, le=3600, description="Seconds blind until notifiers are told."
+    )
+
+
+class PolicyParams(Section):
+    """How verdicts become levels."""
+
+    thresholds: ThresholdParams = ThresholdParams()
+    plugin: str | None = Field(
+        default=None,
+        description="A plugin with policy hooks: an installed entry point's name, or a file (./my_policy.py).",
+    )
+
+
+class DetectorEntry(Section):
+    """The detector, its own settings already checked by its own model."""
+
+    type: str
+    options: SerializeAsAny[PluginConfig]
+
+
+NotifyOn = Literal["alert", "updated", "resolved", "coverage_lost", "coverage_regained"]
+
+KIND_OF: Mapping[NotificationKind, NotifyOn] = {
+    NotificationKind.OPENED: "alert",
+    NotificationKind.UPDATED: "updated",
+    NotificationKind.RESOLVED: "resolved",
+    NotificationKind.COVERAGE_LOST: "coverage_lost",
+    NotificationKind.COVERAGE_REGAINED: "coverage_regained",
+}
+"""The word in ``on:`` for each kind of notification; a kind that is missing here always passes."""
+
+
+class NotifierCommon(Section):
+    """What every entry of ``notifiers`` may say, whatever its type."""
+
+    type: str = Field(description="Which notifier: the name of an installed plugin.")
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Shown to people; needed when a type is used twice. Default: the type.",
+    )
+    on: tuple[NotifyOn, ...] = Field(
+        default=("alert", "updated", "resolved", "coverage_lost", "coverage_regained"),
+        description="What it is told.",
+    )
+    timeout: float = Field(
+        default=10.0, gt=0, le=300, description="Seconds that one delivery may take."
+    )
+
+
+class NotifierEntry(Section):
+    """One notifier, its own settings already checked by its own model."""
+
+    type: str
+    name: str
+    on: tuple[NotifyOn, ...]
+    timeout: float
+    options: SerializeAsAny[PluginConfig]
+
+
+class InCallParams(Section):
+    """What is said over the call's own data channel. The suspect may be the one who reads it."""
+
+    messages: Literal["off", "participant"] = Field(
+        default="off",
+        description=(
+            "participant: levels, coverage and notifications go to the watched participant as RTVI server messages."
+        ),
+    )
+
+
+class ServerParams(Section):
+    """Where and how `deepguard run` serves."""
+
+    host: str = Field(default="localhost", min_length=1, description="Address to listen on.")
+    port: int = Field(default=7860, ge=0, le=65535, description="Port; 0 takes a free one.")
+    playground: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="The page that shows its own call's verdicts. auto: only when listening on loopback.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of other pages that may start calls, for example https://app.example."
+    )
+    ice_servers: tuple[str, ...] = Field(
+        default=(), description="STUN or TURN addresses, for example stun:stun.example:3478."
+    )
+    max_calls: int = Field(default=50, ge=1, le=10000, description="Calls at once; more are refused.")
+    connect_timeout: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds from the offer until media must flow."
+    )
+    shutdown_timeout: float = Field(
+        default=5.0, gt=0, le=120, description="Seconds that calls get to end on SIGTERM."
+    )
+
+
+class Config(Section):
+    """A whole, checked configuration."""
+
+    video: VideoParams = VideoParams()
+    audio: AudioParams = AudioParams()
+    detector: DetectorEntry
+    policy: PolicyParams = PolicyParams()
+    coverage: CoverageParams = CoverageParams()
+    notifiers: tuple[NotifierEntry, ...] = ()
+    in_call: InCallParams = InCallParams()
+    server: ServerParams = ServerParams()
+    plugins: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Further plugins to load for their hooks."
+    )
+
+
+__all__ = [
+    "KIND_OF",
+    "AudioParams",
+    "Config",
+    "CoverageParams",
+    "DetectorEntry",
+    "InCallParams",
+    "NotifierCommon",
+    "NotifierEntry",
+    "NotifyOn",
+    "PolicyParams",
+    "Section",
+    "ServerParams",
+    "ThresholdParams",
+    "VideoParams",
+]
+

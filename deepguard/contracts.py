@@ -1,0 +1,222 @@
+"""What plugin authors implement: notifiers, detectors, policies, and how each is registered."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from deepguard.model import (
+    Call,
+    DetectorHealth,
+    HealthState,
+    Level,
+    Notification,
+    Sample,
+    SampleEnded,
+    SampleFormat,
+    Source,
+    Verdict,
+)
+
+
+class PluginConfig(BaseModel):
+    """Base of every plugin's configuration model: closed, frozen, never shows its input in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class Notifier(ABC):
+    """Tells one destination. Core owns queueing, time limits and counting."""
+
+    async def start(self) -> None:
+        """Open what ``send`` needs. Called once, before the first ``send``."""
+
+    @abstractmethod
+    async def send(self, notification: Notification) -> None:
+        """Deliver one notification.
+
+        Called by one task at a time. Core cancels it when it takes longer than the notifier's time limit.
+
+        Args:
+            notification: What to tell. Its names and messages come from outside: escape them.
+
+        Raises:
+            NotifyError: The destination did not take it.
+        """
+
+    async def close(self) -> None:
+        """Release everything. Called once, also after a failed ``start``; must be safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierType:
+    """A kind of notifier that a plugin offers.
+
+    Attributes:
+        name: What ``type:`` says in the YAML; equals the entry point's name.
+        config: Model of the entry's own settings (besides ``type``, ``name``, ``on`` and ``timeout``).
+        factory: Builds a notifier from a validated ``config``; must not do I/O.
+    """
+
+    name: str
+    config: type[PluginConfig]
+    factory: Callable[[Any], Notifier]
+
+
+DetectorEvent: TypeAlias = Verdict | SampleEnded | DetectorHealth
+
+
+class Detector(ABC):
+    """Judges samples of one call. One instance serves one call.
+
+    A subclass ends every sample that it was handed exactly once, by emitting a ``SampleEnded``; a verdict that
+    answers a sample carries its id and is emitted right before that sample's ``SampleEnded(JUDGED)``.
+    """
+
+    name: ClassVar[str]
+    """Name of the type, as in the YAML."""
+
+    assesses_deepfakes: bool = True
+    """False when no verdict of this detector says anything about deepfakes."""
+
+    simulated: bool = False
+    """True when verdicts are scripted rather than found."""
+
+    formats: frozenset[SampleFormat] = frozenset(SampleFormat)
+    """Which samples it wants."""
+
+    def __init__(self) -> None:
+        """Prepare the stream of events."""
+        self._events: asyncio.Queue[DetectorEvent | None] = asyncio.Queue()
+        self._health = DetectorHealth(HealthState.CONNECTING)
+
+    @property
+    def health(self) -> DetectorHealth:
+        """The last reported health."""
+        return self._health
+
+    @abstractmethod
+    async def open(self, call: Call) -> None:
+        """Begin to serve ``call``; returns at once, connecting goes on in the background.
+
+        Raises:
+            DetectorError: The configuration cannot work, whatever the network does.
+        """
+
+    @abstractmethod
+    def submit(self, sample: Sample) -> None:
+        """Hand over a sample. Never blocks, never raises for a detector that is down."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End: wait for outstanding answers for a bounded time, end every sample, call ``finish``. Safe twice."""
+
+    def emit(self, event: DetectorEvent) -> None:
+        """Put an event on the stream; a health that did not change is left out.
+
+        A detector that reads from a peer must bound what it emits per sample it was handed: the stream itself
+        is not bounded.
+        """
+        if isinstance(event, DetectorHealth):
+            if event == self._health:
+                return
+            self._health = event
+        self._events.put_nowait(event)
+
+    def finish(self) -> None:
+        """End the stream of events."""
+        self._events.put_nowait(None)
+
+    async def events(self) -> AsyncIterator[DetectorEvent]:
+        """Verdicts, samples' ends and changes of health, in order, until ``finish``. One consumer."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorType:
+    """A kind of detector that a plugin offers.
+
+    Attributes:
+        name: What ``detector: {type: …}`` says in the YAML; equals the entry point's name.
+        config: Model of its own settings (besides ``type``).
+        factory: Builds a detector for one call from a validated ``config``; must not do I/O.
+    """
+
+    name: str
+    config: type[PluginConfig]
+    factory: Callable[[Any], Detector]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How many verdicts in a row change a level (each at least 1).
+
+    Attributes:
+        suspicious_after: Verdicts of at least ``suspicious`` in a row to rise to SUSPICIOUS.
+        alert_after: Verdicts of ``alert`` in a row to rise to ALERT.
+        clear_after: Verdicts below the present level in a row to fall back.
+    """
+
+    suspicious_after: int = 1
+    alert_after: int = 1
+    clear_after: int = 1
+
+
+class Policy(Protocol):
+    """Decides levels from verdicts, for one participant.
+
+    Pure: no clock, no I/O; the same state, verdict and time give the same answer, so that calls can be replayed.
+    States are values: never changed in place.
+    """
+
+    def initial(self) -> Any:
+        """The state before the first verdict."""
+        ...
+
+    def advance(self, state: Any, verdict: Verdict, now: float) -> PolicyStep:
+        """Take one verdict in.
+
+        Args:
+            state: What ``initial`` or the last step returned.
+            verdict: The verdict; ``error`` and ``unknown`` arrive too.
+            now: Unix time in seconds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """A policy's answer to a verdict.
+
+    Attributes:
+        state: The next state.
+        tracks: The level of each track after the verdict.
+        participant: The participant's level after the verdict.
+        cause: For people: the rule that applied; used when a level changed.
+    """
+
+    state: Any
+    tracks: dict[Source, Level]
+    participant: Level
+    cause: str = ""
+
+
+__all__ = [
+    "Detector",
+    "DetectorEvent",
+    "DetectorType",
+    "Notifier",
+    "NotifierType",
+    "PluginConfig",
+    "Policy",
+    "PolicyStep",
+    "Thresholds",
+]
