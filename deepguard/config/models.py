@@ -49,6 +49,9 @@ class AudioParams(Section):
     interval: float = Field(
         default=60.0, ge=0, le=3600, description="Seconds from one audio sample to the next."
     )
+    burst_interval: float = Field(
+        default=10.0, ge=0, le=3600, description="The same while SUSPICIOUS or ALERT."
+    )
     min_speech: float = Field(
         default=0.5,
         ge=0.1,
