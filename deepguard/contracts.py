@@ -36,7 +36,11 @@ class Notifier(ABC):
     """Tells one destination. Core owns queueing, time limits and counting."""
 
     async def start(self) -> None:
-        """Open what ``send`` needs. Called once, before the first ``send``."""
+        """Open what ``send`` needs. Called before the first ``send``; after a failure, again before the next one.
+
+        Raises:
+            NotifyError: It cannot start now. Whatever it opened until then must be safe to open again.
+        """
 
     @abstractmethod
     async def send(self, notification: Notification) -> None:
@@ -82,6 +86,9 @@ class Detector(ABC):
 
     name: ClassVar[str]
     """Name of the type, as in the YAML."""
+
+    label: ClassVar[str] = ""
+    """Its name for people; the type's name when left empty."""
 
     assesses_deepfakes: bool = True
     """False when no verdict of this detector says anything about deepfakes."""
@@ -163,11 +170,21 @@ class Thresholds:
         suspicious_after: Verdicts of at least ``suspicious`` in a row to rise to SUSPICIOUS.
         alert_after: Verdicts of ``alert`` in a row to rise to ALERT.
         clear_after: Verdicts below the present level in a row to fall back.
+
+    Raises:
+        ValueError: One of them is not a whole number of at least 1.
     """
 
     suspicious_after: int = 1
     alert_after: int = 1
     clear_after: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no policy could follow, so that the hook that returned it is the one that fails."""
+        for name in ("suspicious_after", "alert_after", "clear_after"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1")
 
 
 class Policy(Protocol):

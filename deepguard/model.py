@@ -373,6 +373,7 @@ class Delivery:
 
     Attributes:
         notification_id: Which notification.
+        call_id: The call that it was about.
         notifier: The notifier's name in the configuration.
         status: How it ended.
         at: When it ended.
@@ -381,6 +382,7 @@ class Delivery:
     """
 
     notification_id: str
+    call_id: str
     notifier: str
     status: DeliveryStatus
     at: float

@@ -1,0 +1,93 @@
+"""Whether a track is really being watched: a pure function of what is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepguard.config.models import CoverageParams
+from deepguard.model import (
+    BlindReason,
+    Coverage,
+    DetectorHealth,
+    HealthState,
+    Judgement,
+    SampleOutcome,
+    Source,
+    Verdict,
+)
+
+
+@dataclass(slots=True)
+class TrackFacts:
+    """What is known about a track's media and answers. Times are monotonic seconds.
+
+    Attributes:
+        source: Camera, microphone or screen.
+        since: When the track was first expected.
+        enabled: False while the participant has turned it off.
+        last_media: When media last arrived, else None.
+        heard_speech: Whether anybody has spoken on it (always False for pictures).
+        last_verdict: The last verdict of any judgement, else None.
+        last_verdict_at: When it came.
+        last_outcome: How the last sample that ended did end, else None.
+        sample_period: Seconds from one sample to the next at the present rate; None when samples depend on speech.
+    """
+
+    source: Source
+    since: float
+    enabled: bool = True
+    last_media: float | None = None
+    heard_speech: bool = False
+    last_verdict: Verdict | None = None
+    last_verdict_at: float = 0.0
+    last_outcome: SampleOutcome | None = None
+    sample_period: float | None = None
+
+
+def judge_coverage(
+    facts: TrackFacts, health: DetectorHealth, params: CoverageParams, now: float
+) -> Coverage:
+    """Decide the coverage of one track.
+
+    The first reason that applies is given: what is missing at the source explains what is missing after it.
+
+    Args:
+        facts: What is known about the track.
+        health: The detector's health.
+        params: The configured limits.
+        now: Monotonic seconds.
+    """
+    if not facts.enabled:
+        return Coverage(BlindReason.NO_MEDIA, "turned off by the participant")
+    last_media = facts.since if facts.last_media is None else facts.last_media
+    if now - last_media > params.media_timeout:
+        return Coverage(BlindReason.NO_MEDIA)
+    if health.state in (HealthState.DOWN, HealthState.REFUSED):
+        return Coverage(BlindReason.DETECTOR_DOWN, health.detail)
+    if health.state is HealthState.CONNECTING and now - facts.since > params.answer_timeout:
+        return Coverage(BlindReason.DETECTOR_DOWN, "still connecting")
+    if facts.last_outcome is SampleOutcome.EXPIRED:
+        return Coverage(BlindReason.NO_ANSWER)
+    verdict = facts.last_verdict
+    if verdict is None:
+        return _before_first_verdict(facts, params, now)
+    if verdict.judgement is Judgement.ERROR:
+        return Coverage(BlindReason.DETECTOR_ERROR, verdict.message)
+    if verdict.blind is not None:
+        return Coverage(verdict.blind)
+    if verdict.judgement is Judgement.UNKNOWN:
+        return Coverage(BlindReason.NOT_ASSESSED, verdict.message)
+    if (
+        facts.sample_period is not None
+        and now - facts.last_verdict_at > facts.sample_period + params.answer_timeout
+    ):
+        return Coverage(BlindReason.NO_ANSWER)
+    return Coverage()
+
+
+def _before_first_verdict(facts: TrackFacts, params: CoverageParams, now: float) -> Coverage:
+    if facts.source.is_audio and not facts.heard_speech:
+        return Coverage(BlindReason.NO_SPEECH)
+    if facts.sample_period is not None and now - facts.since > facts.sample_period + params.answer_timeout:
+        return Coverage(BlindReason.NO_ANSWER)
+    return Coverage(BlindReason.STARTING)

@@ -1,0 +1,187 @@
+"""The JSON objects of the live stream (docs/live-events.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepguard.config.models import AudioParams, VideoParams
+from deepguard.contracts import Detector
+from deepguard.guard.live import LiveEvent
+from deepguard.guard.track import Participant, Track
+from deepguard.model import (
+    BlindReason,
+    Coverage,
+    CoverageChanged,
+    Delivery,
+    DetectorHealth,
+    LevelChanged,
+    Notification,
+    Verdict,
+)
+
+COVERAGE_TEXT = {
+    BlindReason.STARTING: "Waiting for the first check",
+    BlindReason.NO_MEDIA: "Off, or nothing arrives",
+    BlindReason.NO_SPEECH: "Nobody has spoken yet",
+    BlindReason.BLACK_PICTURE: "The picture is black",
+    BlindReason.FROZEN_PICTURE: "The picture is frozen",
+    BlindReason.NO_FACE: "No face in the picture",
+    BlindReason.DETECTOR_DOWN: "The detector cannot be reached",
+    BlindReason.NO_ANSWER: "The detector does not answer",
+    BlindReason.DETECTOR_ERROR: "The detector reported an error",
+    BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
+}
+
+ADVISORY_EMBEDDED = (
+    "Deepfake: not assessed. The built-in detector reports picture and sound quality only; it is advisory. "
+    "Set DATASPIKE_API_KEY to have the call judged by Dataspike."
+)
+ADVISORY_SIMULATION = "This is a simulation: verdicts are scripted in the configuration, nothing is detected."
+
+
+def advisory(*, assesses_deepfakes: bool, simulated: bool) -> str:
+    """What people must know about a detector before they trust what it says; empty for a real one."""
+    if simulated:
+        return ADVISORY_SIMULATION
+    return "" if assesses_deepfakes else ADVISORY_EMBEDDED
+
+
+def detector_dict(detector: Detector) -> dict[str, Any]:
+    """Who judges."""
+    return {
+        "type": detector.name,
+        "label": detector.label or detector.name,
+        "simulated": detector.simulated,
+        "assesses_deepfakes": detector.assesses_deepfakes,
+        "advisory": advisory(
+            assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated
+        ),
+    }
+
+
+def health_dict(health: DetectorHealth) -> dict[str, str]:
+    """How the detector is."""
+    return {"state": health.state.value, "detail": health.detail}
+
+
+def coverage_dict(coverage: Coverage) -> dict[str, Any]:
+    """Whether a track is being watched, with words for people."""
+    if coverage.blind is None:
+        return {"covered": True, "reason": None, "text": "Watched"}
+    text = COVERAGE_TEXT[coverage.blind]
+    if coverage.detail:
+        text = f"{text}: {coverage.detail}"
+    return {"covered": False, "reason": coverage.blind.value, "text": text}
+
+
+def verdict_event(verdict: Verdict) -> LiveEvent:
+    """A verdict came."""
+    return {
+        "type": "verdict",
+        "at": verdict.received_at,
+        "participant": verdict.participant_id,
+        "source": verdict.source.value,
+        "judgement": verdict.judgement.value,
+        "score": verdict.score,
+        "message": verdict.message,
+        "detector": verdict.detector,
+        "model": verdict.model,
+        "captured_at": verdict.captured_at,
+        "signals": dict(verdict.signals),
+        "blind": verdict.blind.value if verdict.blind else None,
+    }
+
+
+def level_event(change: LevelChanged) -> LiveEvent:
+    """A level changed."""
+    return {
+        "type": "level",
+        "at": change.at,
+        "participant": change.participant_id,
+        "source": change.source.value if change.source else None,
+        "before": str(change.before),
+        "after": str(change.after),
+        "cause": change.cause,
+    }
+
+
+def coverage_event(change: CoverageChanged) -> LiveEvent:
+    """A coverage changed."""
+    return {
+        "type": "coverage",
+        "at": change.at,
+        "participant": change.participant_id,
+        "source": change.source.value,
+        "coverage": coverage_dict(change.after),
+    }
+
+
+def notification_event(notification: Notification) -> LiveEvent:
+    """Somebody is being told."""
+    return {
+        "type": "notification",
+        "at": notification.at,
+        "id": notification.id,
+        "kind": notification.kind.value,
+        "title": notification.title,
+        "detail": notification.detail,
+        "level": str(notification.level),
+        "participant": notification.participant_id,
+        "source": notification.source.value if notification.source else None,
+        "incident_id": notification.incident.id if notification.incident else None,
+        "simulated": notification.simulated,
+    }
+
+
+def delivery_event(delivery: Delivery) -> LiveEvent:
+    """A notification reached a notifier, or did not."""
+    return {
+        "type": "delivery",
+        "at": delivery.at,
+        "notification_id": delivery.notification_id,
+        "notifier": delivery.notifier,
+        "status": delivery.status,
+        "detail": delivery.detail,
+        "seconds": round(delivery.seconds, 4),
+    }
+
+
+def samples_event(at: float, participant_id: str, track: Track) -> LiveEvent:
+    """The counts of a track's samples changed."""
+    return {
+        "type": "samples",
+        "at": at,
+        "participant": participant_id,
+        "source": track.source.value,
+        "samples": track.ledger.counts.as_dict(),
+    }
+
+
+def sampling_dict(video: VideoParams, audio: AudioParams) -> dict[str, Any]:
+    """The sampling parameters that can be changed during a call."""
+    return {
+        "video": video.model_dump(include={"burst_fps", "normal_fps", "quality"}),
+        "audio": audio.model_dump(include={"interval", "burst_interval"}),
+    }
+
+
+def track_dict(track: Track) -> dict[str, Any]:
+    """A track of this moment."""
+    last = track.facts.last_verdict
+    return {
+        "source": track.source.value,
+        "level": str(track.level),
+        "coverage": coverage_dict(track.coverage),
+        "last_verdict": verdict_event(last) if last else None,
+        "samples": track.ledger.counts.as_dict(),
+    }
+
+
+def participant_dict(participant: Participant, incident_id: str | None) -> dict[str, Any]:
+    """A participant of this moment."""
+    return {
+        "id": participant.id,
+        "level": str(participant.level),
+        "incident_id": incident_id,
+        "tracks": [track_dict(track) for track in participant.tracks.values()],
+    }

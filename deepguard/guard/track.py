@@ -1,0 +1,121 @@
+"""The tracks of a participant, as the guard follows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from deepguard.config.models import AudioParams, VideoParams
+from deepguard.guard.coverage import TrackFacts
+from deepguard.guard.ledger import SampleLedger
+from deepguard.media.audio import AudioCutter
+from deepguard.media.sampler import VideoSampler
+from deepguard.model import BlindReason, Coverage, Level, Source
+
+STARTING = Coverage(BlindReason.STARTING)
+
+
+class Track:
+    """One camera, microphone or screen of one participant.
+
+    Attributes:
+        source: Camera, microphone or screen.
+        track_id: The transport's id of the track; changes when the participant reconnects, the rest stays.
+        facts: What coverage is judged by.
+        ledger: The samples taken from it.
+        level: Its level.
+        coverage: Its coverage.
+        blind_since: Monotonic time since which it is blind, None when covered.
+        blindness_told: Whether notifiers were told that it is blind.
+    """
+
+    def __init__(self, source: Source, track_id: str, now: float) -> None:
+        """Begin to follow a track.
+
+        Args:
+            source: Camera, microphone or screen.
+            track_id: The transport's id.
+            now: Monotonic seconds.
+        """
+        self.source = source
+        self.track_id = track_id
+        self.facts = TrackFacts(source, since=now)
+        self.ledger = SampleLedger()
+        self.level = Level.CLEAR
+        self.coverage = STARTING
+        self.blind_since: float | None = now
+        self.blindness_told = False
+
+    def set_burst(self, burst: bool) -> None:
+        """Sample at the burst rate, or at the normal one."""
+        raise NotImplementedError
+
+
+class PictureTrack(Track):
+    """A camera or a screen.
+
+    Attributes:
+        sampler: Decides which frame is due.
+        params: How pictures are sampled and encoded.
+        encoding: Whether a picture is being encoded now.
+    """
+
+    def __init__(self, source: Source, track_id: str, now: float, params: VideoParams) -> None:
+        """Begin to follow a picture track."""
+        super().__init__(source, track_id, now)
+        self.params = params
+        self.sampler = VideoSampler(params)
+        self.encoding = False
+        self._burst = False
+        self._note_period()
+
+    def set_burst(self, burst: bool) -> None:
+        """Sample at ``burst_fps``, or at ``normal_fps``."""
+        self._burst = burst
+        self.sampler.burst = burst
+        self._note_period()
+
+    def update(self, params: VideoParams) -> None:
+        """Sample by other parameters from now on."""
+        self.params = params
+        self.sampler.update(params)
+        self._note_period()
+
+    def _note_period(self) -> None:
+        fps = self.params.burst_fps if self._burst else self.params.normal_fps
+        self.facts.sample_period = 1 / fps
+
+
+class SoundTrack(Track):
+    """A microphone.
+
+    Attributes:
+        cutter: Cuts speech into chunks.
+    """
+
+    def __init__(self, source: Source, track_id: str, now: float, params: AudioParams) -> None:
+        """Begin to follow a microphone."""
+        super().__init__(source, track_id, now)
+        self.cutter = AudioCutter(params)
+
+    def set_burst(self, burst: bool) -> None:
+        """Sample every ``burst_interval`` seconds of speech, or every ``interval``."""
+        self.cutter.burst = burst
+
+    def update(self, params: AudioParams) -> None:
+        """Sample by other parameters from now on."""
+        self.cutter.update(params)
+
+
+@dataclass(slots=True)
+class Participant:
+    """A participant, as the guard follows them.
+
+    Attributes:
+        id: Untrusted text.
+        level: The highest level, as the policy says.
+        tracks: By source.
+    """
+
+    id: str
+    level: Level = Level.CLEAR
+    tracks: dict[Source, Track] = field(default_factory=dict)
