@@ -35,7 +35,7 @@ class PluginConfig(BaseModel):
 class Notifier(ABC):
     """Tells one destination. Core owns queueing, time limits and counting."""
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027  (optional: many notifiers hold nothing open)
         """Open what ``send`` needs. Called before the first ``send``; after a failure, again before the next one.
 
         Raises:
@@ -55,7 +55,7 @@ class Notifier(ABC):
             NotifyError: The destination did not take it.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027
         """Release everything. Called once, also after a failed ``start``; must be safe to call twice."""
 
 
