@@ -1,0 +1,241 @@
+"""The life of an incident, and the notifications that tell of it and of coverage: pure functions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from deepguard.contracts import PolicyStep
+from deepguard.model import (
+    BlindReason,
+    CoverageChanged,
+    Incident,
+    Level,
+    Notification,
+    NotificationKind,
+    Resolution,
+    Source,
+)
+from deepguard.text import one_line
+
+NewId = Callable[[str], str]
+"""Makes a new unique id from a prefix."""
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that nobody can guess, for example ``inc_`` and 32 hexadecimal digits."""
+    return prefix + uuid.uuid4().hex
+
+
+class IncidentStep(NamedTuple):
+    """What became of a participant's incident.
+
+    Attributes:
+        incident: The latest incident, also once it is resolved; None while there has been none.
+        kind: What is to be told now; None when nothing changed.
+    """
+
+    incident: Incident | None
+    kind: NotificationKind | None = None
+
+
+def advance(
+    incident: Incident | None,
+    step: PolicyStep,
+    *,
+    call_id: str,
+    participant_id: str,
+    now: float,
+    make_id: NewId = new_id,
+) -> IncidentStep:
+    """Carry a participant's incident on, after the policy took a verdict in.
+
+    It opens when the participant reaches ALERT, is updated when the level changes or another track reaches ALERT, and
+    is resolved when the participant is CLEAR. At most one is open; one that was resolved stays so, and the next ALERT
+    opens another.
+
+    Args:
+        incident: What the last step returned, None at first.
+        step: The policy's answer.
+        call_id: The call.
+        participant_id: The participant.
+        now: Unix time in seconds.
+        make_id: Makes the id of an incident that opens.
+    """
+    alerting = tuple(source for source, level in step.tracks.items() if level == Level.ALERT)
+    if incident is None or incident.resolved_at is not None:
+        if step.participant < Level.ALERT:
+            return IncidentStep(incident)
+        opened = Incident(
+            id=make_id("inc_"),
+            call_id=call_id,
+            participant_id=participant_id,
+            opened_at=now,
+            level=step.participant,
+            peak=step.participant,
+            sources=alerting,
+            updated_at=now,
+            detail=step.cause,
+        )
+        return IncidentStep(opened, NotificationKind.OPENED)
+
+    if step.participant == Level.CLEAR:
+        changed = replace(incident, level=Level.CLEAR, detail=step.cause or incident.detail)
+        return end(changed, Resolution.CLEARED, now)
+
+    sources = incident.sources + tuple(source for source in alerting if source not in incident.sources)
+    if step.participant == incident.level and sources == incident.sources:
+        return IncidentStep(incident)
+    updated = replace(
+        incident,
+        level=step.participant,
+        peak=max(incident.peak, step.participant),
+        sources=sources,
+        updated_at=now,
+        detail=step.cause or incident.detail,
+    )
+    return IncidentStep(updated, NotificationKind.UPDATED)
+
+
+def end(incident: Incident | None, resolution: Resolution, now: float) -> IncidentStep:
+    """Resolve an incident; nothing happens when there is none or it has been resolved.
+
+    Args:
+        incident: The participant's latest incident.
+        resolution: Why it ends.
+        now: Unix time in seconds.
+    """
+    if incident is None or incident.resolved_at is not None:
+        return IncidentStep(incident)
+    resolved = replace(incident, updated_at=now, resolved_at=now, resolution=resolution)
+    return IncidentStep(resolved, NotificationKind.RESOLVED)
+
+
+def incident_notification(
+    incident: Incident,
+    kind: NotificationKind,
+    *,
+    detector: str = "",
+    simulated: bool = False,
+    make_id: NewId = new_id,
+) -> Notification:
+    """Tell that an incident opened, was updated or was resolved.
+
+    Args:
+        incident: As it is now.
+        kind: What happened to it.
+        detector: Which detector watches the call.
+        simulated: Whether the verdicts were scripted.
+        make_id: Makes the notification's id.
+    """
+    return Notification(
+        id=make_id("ntf_"),
+        kind=kind,
+        call_id=incident.call_id,
+        participant_id=incident.participant_id,
+        at=incident.updated_at,
+        title=_title(_incident_title(incident, kind), simulated),
+        detail=_incident_detail(incident),
+        level=incident.level,
+        incident=incident,
+        detector=detector,
+        simulated=simulated,
+    )
+
+
+def coverage_notification(
+    change: CoverageChanged,
+    *,
+    level: Level,
+    detector: str = "",
+    simulated: bool = False,
+    make_id: NewId = new_id,
+) -> Notification:
+    """Tell that a track is no longer watched, or is watched again.
+
+    Args:
+        change: What changed; lost or regained is decided by its ``after``.
+        level: The participant's level now.
+        detector: Which detector watches the call.
+        simulated: Whether the verdicts were scripted.
+        make_id: Makes the notification's id.
+    """
+    who, track = one_line(change.participant_id), _TRACKS[change.source]
+    if change.after.blind is None:
+        kind = NotificationKind.COVERAGE_REGAINED
+        title, detail = f"{who}: {track} is being watched again", ""
+    else:
+        kind = NotificationKind.COVERAGE_LOST
+        title, detail = f"{who}: {track} is not being watched", _blind_detail(change.after.blind, change.after.detail)
+    return Notification(
+        id=make_id("ntf_"),
+        kind=kind,
+        call_id=change.call_id,
+        participant_id=change.participant_id,
+        at=change.at,
+        title=_title(title, simulated),
+        detail=detail,
+        level=level,
+        source=change.source,
+        detector=detector,
+        simulated=simulated,
+    )
+
+
+_TRACKS = {Source.CAMERA: "the camera", Source.MICROPHONE: "the microphone", Source.SCREEN: "the shared screen"}
+
+_BLIND = {
+    BlindReason.STARTING: "Nothing has been judged yet.",
+    BlindReason.NO_MEDIA: "It is off, or nothing arrives from it.",
+    BlindReason.NO_SPEECH: "Nobody has spoken yet.",
+    BlindReason.BLACK_PICTURE: "The picture is black.",
+    BlindReason.FROZEN_PICTURE: "The picture is frozen.",
+    BlindReason.NO_FACE: "No face is to be seen.",
+    BlindReason.DETECTOR_DOWN: "The detector is not connected.",
+    BlindReason.NO_ANSWER: "The detector does not answer in time.",
+    BlindReason.DETECTOR_ERROR: "The detector says that it failed.",
+    BlindReason.NOT_ASSESSED: "The detector does not assess deepfakes.",
+}
+
+
+def _blind_detail(reason: BlindReason, detail: str) -> str:
+    more = one_line(detail)
+    return f"{_BLIND[reason]} ({more})" if more else _BLIND[reason]
+
+
+def _title(title: str, simulated: bool) -> str:
+    # Here and not in each notifier: one that shows nothing but the title must not raise a false alarm.
+    return f"Simulation: {title}" if simulated else title
+
+
+def _incident_title(incident: Incident, kind: NotificationKind) -> str:
+    who = one_line(incident.participant_id)
+    if kind is NotificationKind.RESOLVED:
+        if incident.resolution is Resolution.CALL_ENDED:
+            return f"{who}: the call ended while a deepfake was suspected"
+        return f"{who} is no longer suspected to be a deepfake"
+    if incident.level == Level.ALERT:
+        return f"{who} may be a deepfake"
+    return f"{who} is still suspicious, but no longer at alert"
+
+
+def _incident_detail(incident: Incident) -> str:
+    sentences = []
+    if incident.detail:
+        sentences.append(f"Reason: {one_line(incident.detail).rstrip('.')}.")
+    if incident.sources:
+        sentences.append(f"At alert since it began: {', '.join(_TRACKS[source] for source in incident.sources)}.")
+    return " ".join(sentences)
+
+
+__all__ = [
+    "IncidentStep",
+    "NewId",
+    "advance",
+    "coverage_notification",
+    "end",
+    "incident_notification",
+    "new_id",
+]
