@@ -50,6 +50,25 @@ class Track:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class PendingPicture:
+    """A due frame on its way to the encoder.
+
+    Attributes:
+        sample_id: The id that the sample will have.
+        image: Raw pixels.
+        size: Width and height in pixels.
+        mode: Pixel format.
+        captured_at: When it was captured.
+    """
+
+    sample_id: str
+    image: bytes
+    size: tuple[int, int]
+    mode: str
+    captured_at: float
+
+
 class PictureTrack(Track):
     """A camera or a screen.
 
@@ -57,6 +76,7 @@ class PictureTrack(Track):
         sampler: Decides which frame is due.
         params: How pictures are sampled and encoded.
         encoding: Whether a picture is being encoded now.
+        pending: The newest due frame that waits for the encoder.
     """
 
     def __init__(self, source: Source, track_id: str, now: float, params: VideoParams) -> None:
@@ -65,6 +85,7 @@ class PictureTrack(Track):
         self.params = params
         self.sampler = VideoSampler(params)
         self.encoding = False
+        self.pending: PendingPicture | None = None
         self._burst = False
         self._note_period()
 
