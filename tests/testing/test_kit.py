@@ -1,0 +1,56 @@
+"""The authors' kit."""
+
+import pytest
+
+from deepguard.model import Judgement, Level, NotificationKind, Resolution, Source
+from deepguard.testing import RecordingNotifier, make_notification, make_verdict
+
+
+@pytest.mark.parametrize("kind", NotificationKind)
+def test_notifications_of_every_kind_are_consistent(kind):
+    made = make_notification(kind=kind, participant_id="Zoë", call_id="c9", at=12.0)
+    assert (made.kind, made.participant_id, made.call_id, made.at) == (kind, "Zoë", "c9", 12.0)
+    assert made.title
+    about_incident = kind.value.startswith("incident.")
+    assert (made.incident is not None) == about_incident
+    assert (made.source is not None) == kind.value.startswith("coverage.")
+    if made.incident:
+        assert "Zoë" in made.title
+        assert (made.incident.participant_id, made.incident.call_id) == ("Zoë", "c9")
+        assert made.level is made.incident.level
+        assert (made.incident.resolution is Resolution.CLEARED) == (kind is NotificationKind.RESOLVED)
+
+
+def test_each_notification_has_an_id_of_its_own():
+    assert make_notification().id != make_notification().id
+
+
+def test_over_wins():
+    made = make_notification(title="own words", level=Level.SUSPICIOUS, simulated=True, incident=None)
+    assert (made.title, made.level, made.simulated, made.incident) == ("own words", Level.SUSPICIOUS, True, None)
+    verdict = make_verdict(judgement=Judgement.ERROR, source=Source.MICROPHONE, message="no")
+    assert (verdict.judgement, verdict.source, verdict.message) == (Judgement.ERROR, Source.MICROPHONE, "no")
+
+
+@pytest.mark.parametrize("make", [make_verdict, make_notification])
+def test_unknown_fields_are_refused(make):
+    with pytest.raises(TypeError, match="levle"):
+        make(levle=1)
+
+
+async def test_recording_notifier_remembers_in_order():
+    notifier = RecordingNotifier()
+    first, second = make_notification(), make_notification()
+    await notifier.start()
+    await notifier.send(first)
+    await notifier.send(second)
+    assert await notifier.wait_for(2) == [first, second]
+    await notifier.close()
+    assert (notifier.started, notifier.closed) == (1, 1)
+
+
+async def test_recording_notifier_says_when_too_few_came():
+    notifier = RecordingNotifier()
+    await notifier.send(make_notification())
+    with pytest.raises(TimeoutError):
+        await notifier.wait_for(2, seconds=0)
