@@ -1,0 +1,58 @@
+# Needs Python 3.11 to 3.14, git, make and the network on first use; everything else is set up in .venv/.
+# PYTHON=/path/to/python3 chooses the Python; ARGS="…" is passed on.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock schema clean check-lint check-format check-types check-imports
+
+export PYTHON
+# Pyright: the Node.js that is locked with it, and no question to a registry about newer versions.
+export PYRIGHT_PYTHON_GLOBAL_NODE = 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+BIN := .venv/bin
+SETUP := pyproject.toml uv.lock scripts/uv
+
+help:  ## List these recipes
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.run-ready  ## Set up everything and run deepguard: make run ARGS="--config my.yaml --port 8000"
+	@$(BIN)/deepguard run $(ARGS)
+
+test: .venv/.test-ready  ## Set up everything and run the tests: make test ARGS="-k policy"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: check-lint check-format check-types check-imports  ## Lint, format, types and the direction of imports
+
+bench: .venv/.test-ready  ## Measure what the README claims
+	@$(BIN)/python -m bench $(ARGS)
+
+schema: .venv/.run-ready  ## Write config/deepguard.schema.json anew
+	@$(BIN)/deepguard schema > config/deepguard.schema.json.new
+	@mv config/deepguard.schema.json.new config/deepguard.schema.json
+
+lock:  ## Renew uv.lock after a change of dependencies: make lock ARGS="--upgrade"
+	@scripts/uv lock $(ARGS)
+
+clean:  ## Remove everything that was set up or built
+	rm -rf .venv .uv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find bench deepguard plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+check-lint: .venv/.test-ready
+	@$(BIN)/ruff check
+
+check-format: .venv/.test-ready
+	@$(BIN)/ruff format --check
+
+check-types: .venv/.test-ready
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+check-imports: .venv/.test-ready
+	@$(BIN)/lint-imports
+
+# --inexact: what `make test` installed stays.
+.venv/.run-ready: $(SETUP)
+	@scripts/uv sync --locked --no-dev --inexact
+	@touch $@
+
+.venv/.test-ready: $(SETUP)
+	@scripts/uv sync --locked
+	@touch $@ .venv/.run-ready
