@@ -112,6 +112,7 @@ class Guard:
         self._tasks: set[asyncio.Task[None]] = set()
         self._consumer: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._running = False
         self._stopped: asyncio.Future[None] | None = None
         self._end: LiveEvent | None = None
 
@@ -119,6 +120,7 @@ class Guard:
 
     async def start(self) -> None:
         """Open the detector and begin. A detector that cannot be opened leaves the call blind, not broken."""
+        self._running = True
         self._observers.start()
         self._observers.tell("deepguard_call_started", call=self.call)
         self._consumer = asyncio.create_task(self._consume(), name=f"deepguard-consume-{self.call.id}")
@@ -141,6 +143,7 @@ class Guard:
         if self._stopped is not None:
             await asyncio.shield(self._stopped)
             return
+        self._running = False
         self._stopped = asyncio.get_running_loop().create_future()
         try:
             await self._stop(reason, text)
@@ -193,7 +196,7 @@ class Guard:
         """
         participant = self._participants.get(participant_id)
         if participant is None:
-            if self._stopped or len(self._participants) >= MAX_PARTICIPANTS:
+            if not self._running or len(self._participants) >= MAX_PARTICIPANTS:
                 self.refused_tracks += 1
                 return None
             participant = self._participants[participant_id] = Participant(participant_id)
@@ -249,7 +252,7 @@ class Guard:
             track = self._pictures[participant_id, source]
         now = time.monotonic()
         track.facts.last_media = now
-        if self._stopped or not track.sampler.due(now):
+        if not self._running or not track.sampler.due(now):
             return False
         picture = PendingPicture(self._new_sample_id(), image, size, mode, time.time())
         track.ledger.take(picture.sample_id, now)
@@ -278,7 +281,7 @@ class Guard:
             track_id: The transport's id of the track.
         """
         track = self._sound(participant_id) or self.expect(participant_id, Source.MICROPHONE, track_id)
-        if not isinstance(track, SoundTrack) or self._stopped:
+        if not isinstance(track, SoundTrack) or not self._running:
             return
         track.facts.last_media = time.monotonic()
         seconds = len(pcm) / (2 * channels * sample_rate)
@@ -373,7 +376,7 @@ class Guard:
 
     def _submit(self, track: Track, sample: Sample) -> None:
         self._dirty[sample.participant_id, sample.source] = track
-        if sample.format in self.detector.formats and not self._stopped:
+        if sample.format in self.detector.formats and self._running:
             try:
                 self.detector.submit(sample)
             except Exception:  # noqa: BLE001 - a plugin's detector may raise anything; the call goes on

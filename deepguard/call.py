@@ -1,0 +1,147 @@
+"""One call's life: guard and pipeline begin together, and end together, whoever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from loguru import logger
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
+from pipecat.workers.runner import WorkerRunner
+
+from deepguard.guard.guard import Guard
+from deepguard.model import Call, Source
+from deepguard.pipeline.messages import send_in_call_messages
+from deepguard.pipeline.tracks import track_id_of
+from deepguard.pipeline.worker import new_transport, new_worker
+from deepguard.runtime import Runtime, participant_of
+
+PIPELINE_STOP_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """Why a call ended.
+
+    Attributes:
+        reason: A word for programs.
+        text: A sentence for people.
+    """
+
+    reason: str
+    text: str
+
+
+LEFT = CallEnd("left", "The participant left.")
+NEVER_CONNECTED = CallEnd("never_connected", "The connection could not be established in time.")
+SERVER_STOPPING = CallEnd("server_stopping", "The server is being shut down.")
+FAILED = CallEnd("failed", "The call failed on the server; its log says why.")
+
+
+class GuardedCall:
+    """A call over WebRTC, guarded.
+
+    Attributes:
+        call: The call.
+        guard: Its guard.
+    """
+
+    def __init__(
+        self, runtime: Runtime, connection: SmallWebRTCConnection, call: Call, *, in_call_messages: bool
+    ) -> None:
+        """Prepare a call; ``run`` begins it.
+
+        Args:
+            runtime: What all calls share.
+            connection: The participant's connection, negotiated.
+            call: The call.
+            in_call_messages: Whether findings are told over the call's own data channel.
+        """
+        self.call = call
+        self.guard: Guard = runtime.new_guard(call)
+        self._runtime = runtime
+        self._connection = connection
+        self._participant_id = participant_of(call)
+        self._in_call_messages = in_call_messages
+        self._connected = asyncio.Event()
+        self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+
+    def end(self, end: CallEnd) -> None:
+        """Ask the call to end; the first reason counts."""
+        if not self._end.done():
+            self._end.set_result(end)
+
+    async def run(self) -> CallEnd:
+        """Guard the call until it ends.
+
+        Returns:
+            Why it ended.
+        """
+        log = logger.bind(call=self.call.id)
+        log.info("Call {} of {} begins", self.call.id, self._participant_id)
+        end = FAILED
+        try:
+            await self.guard.start()
+            end = await self._run_pipeline()
+        except Exception:  # noqa: BLE001 - one call's failure is this call's end, and nobody else's
+            log.opt(exception=True).error("Call {} failed", self.call.id)
+        finally:
+            await self.guard.stop(end.reason, end.text)
+            await self._connection.disconnect()
+            self._runtime.forget(self.call.id)
+            log.info("Call {} ended: {}", self.call.id, end.text)
+        return end
+
+    async def _run_pipeline(self) -> CallEnd:
+        transport = new_transport(self._connection)
+        self._listen(transport)
+        worker = await new_worker(
+            transport,
+            self.guard,
+            participant_id=self._participant_id,
+            screen=self._runtime.config.video.screen,
+            track_id=lambda source: track_id_of(self._connection, source),
+        )
+        runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
+        await runner.add_workers(worker)
+        running = asyncio.create_task(runner.run(), name=f"deepguard-pipeline-{self.call.id}")
+        watching = asyncio.create_task(self._watch_connecting(), name=f"deepguard-connect-{self.call.id}")
+        owned: list[asyncio.Task[Any]] = [running, watching]
+        if self._in_call_messages:
+            owned.append(asyncio.create_task(send_in_call_messages(self.guard, worker.queue_frame)))
+        try:
+            await asyncio.wait({running, self._end}, return_when=asyncio.FIRST_COMPLETED)
+            return self._end.result() if self._end.done() else FAILED
+        finally:
+            await runner.cancel()
+            await asyncio.wait({running}, timeout=PIPELINE_STOP_SECONDS)
+            for task in owned:
+                task.cancel()
+            await asyncio.gather(*owned, return_exceptions=True)
+
+    def _listen(self, transport: SmallWebRTCTransport) -> None:
+        @transport.event_handler("on_client_connected")
+        async def on_client_connected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
+            self._connected.set()
+            # Both are expected from now on: a camera that never sends anything is blind, not absent.
+            for source in (Source.CAMERA, Source.MICROPHONE):
+                self.guard.expect(self._participant_id, source, track_id_of(self._connection, source))
+
+        @transport.event_handler("on_client_disconnected")
+        async def on_client_disconnected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
+            self.end(LEFT)
+
+        @self._connection.event_handler("track-status")
+        async def on_track_status(_connection: SmallWebRTCConnection, index: int, enabled: bool) -> None:
+            source = {0: Source.MICROPHONE, 1: Source.CAMERA, 2: Source.SCREEN}.get(index)
+            if source is not None:
+                self.guard.set_enabled(self._participant_id, source, enabled)
+
+    async def _watch_connecting(self) -> None:
+        try:
+            async with asyncio.timeout(self._runtime.config.server.connect_timeout):
+                await self._connected.wait()
+        except TimeoutError:
+            self.end(NEVER_CONNECTED)

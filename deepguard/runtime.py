@@ -1,0 +1,131 @@
+"""What all calls of a process share: the configuration, the plugins, and the way to the notifiers."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from loguru import logger
+
+from deepguard.config.loading import load
+from deepguard.config.models import Config
+from deepguard.contracts import Detector
+from deepguard.guard.guard import Guard
+from deepguard.model import Call, Delivery
+from deepguard.notify.dispatcher import Dispatcher, build_routes
+from deepguard.plugins import PluginHost
+from deepguard.text import one_line
+
+DRAIN_SECONDS = 3.0
+MAX_NAME = 120
+
+
+class Runtime:
+    """A configuration at work.
+
+    Attributes:
+        config: The configuration.
+        host: The loaded plugins.
+        dispatcher: The way to the notifiers.
+    """
+
+    def __init__(self, config: Config, host: PluginHost) -> None:
+        """Build what the configuration names; opens nothing yet.
+
+        Args:
+            config: A checked configuration.
+            host: Its plugins, loaded.
+        """
+        self.config = config
+        self.host = host
+        self.dispatcher = Dispatcher(
+            build_routes(config, host),
+            on_delivery=self._on_delivery,
+            should_notify=lambda notification, notifier: host.first(
+                "deepguard_should_notify", notification=notification, notifier=notifier
+            ),
+        )
+        self._guards: dict[str, Guard] = {}
+
+    @classmethod
+    def load(cls, path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Runtime:
+        """Read a configuration and load the plugins that it names.
+
+        Args:
+            path: The file; None takes ``deepguard.yaml`` of the working directory, or else the defaults.
+            environ: Where variables are looked up.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+            PluginError: A plugin that it names cannot be loaded.
+        """
+        host = PluginHost()
+        return cls(load(path, host, environ), host)
+
+    async def start(self) -> None:
+        """Start the notifiers."""
+        await self.dispatcher.start()
+
+    async def close(self) -> None:
+        """Deliver what is queued, for a bounded time, and close the notifiers."""
+        await self.dispatcher.drain(DRAIN_SECONDS)
+        await self.dispatcher.close()
+
+    def new_detector(self) -> Detector:
+        """A detector of the configured type, for one call."""
+        entry = self.config.detector
+        return self.host.detector_types[entry.type].factory(entry.options)
+
+    def new_guard(self, call: Call) -> Guard:
+        """A guard for a call, wired to this configuration; ``forget`` it when the call is over.
+
+        Args:
+            call: The call.
+        """
+        config = self.config
+        guard = Guard(
+            call,
+            self.new_detector(),
+            video=config.video,
+            audio=config.audio,
+            coverage=config.coverage,
+            thresholds=config.policy.thresholds.thresholds(),
+            hooks=self.host,
+            notify=self.dispatcher.notify,
+        )
+        self._guards[call.id] = guard
+        return guard
+
+    def forget(self, call_id: str) -> None:
+        """Let go of a call's guard: later deliveries are no longer shown on its live stream."""
+        self._guards.pop(call_id, None)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        guard = self._guards.get(delivery.call_id)
+        if guard is not None:
+            guard.delivered(delivery)
+        elif delivery.status != "delivered":
+            logger.warning("Notification {} to {}: {}", delivery.notification_id, delivery.notifier, delivery.status)
+
+
+def new_call(call_id: str | None = None, metadata: Mapping[str, object] | None = None) -> Call:
+    """A call that begins now.
+
+    Args:
+        call_id: Its session id; a new one when None.
+        metadata: What whoever started it said about it: only short texts are kept.
+    """
+    kept = {
+        one_line(key)[:MAX_NAME]: one_line(value)[:MAX_NAME]
+        for key, value in list((metadata or {}).items())[:20]
+        if isinstance(value, str)
+    }
+    return Call(call_id or uuid.uuid4().hex, time.time(), kept)
+
+
+def participant_of(call: Call) -> str:
+    """Who is watched: what the call's ``participant_id`` says, or ``caller``."""
+    return call.metadata.get("participant_id") or "caller"
