@@ -162,7 +162,7 @@ def coverage_notification(
         simulated: Whether the verdicts were scripted.
         make_id: Makes the notification's id.
     """
-    who, track = one_line(change.participant_id), _TRACKS[change.source]
+    who, track = _who(change.participant_id), _TRACKS[change.source]
     if change.after.blind is None:
         kind = NotificationKind.COVERAGE_REGAINED
         title, detail = f"{who}: {track} is being watched again", ""
@@ -205,13 +205,17 @@ def _blind_detail(reason: BlindReason, detail: str) -> str:
     return f"{_BLIND[reason]} ({more})" if more else _BLIND[reason]
 
 
+def _who(participant_id: str) -> str:
+    return one_line(participant_id) or "The participant"
+
+
 def _title(title: str, simulated: bool) -> str:
     # Here and not in each notifier: one that shows nothing but the title must not raise a false alarm.
     return f"Simulation: {title}" if simulated else title
 
 
 def _incident_title(incident: Incident, kind: NotificationKind) -> str:
-    who = one_line(incident.participant_id)
+    who = _who(incident.participant_id)
     if kind is NotificationKind.RESOLVED:
         if incident.resolution is Resolution.CALL_ENDED:
             return f"{who}: the call ended while a deepfake was suspected"
