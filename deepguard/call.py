@@ -95,13 +95,14 @@ class GuardedCall:
         return end
 
     async def _run_pipeline(self) -> CallEnd:
-        transport = new_transport(self._connection)
+        screen = self._runtime.config.video.screen
+        transport = new_transport(self._connection, screen=screen)
         self._listen(transport)
         worker = await new_worker(
             transport,
             self.guard,
             participant_id=self._participant_id,
-            screen=self._runtime.config.video.screen,
+            screen=screen,
             track_id=lambda source: track_id_of(self._connection, source),
         )
         runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)

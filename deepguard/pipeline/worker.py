@@ -9,7 +9,7 @@ from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.audio.vad_processor import VADProcessor
-from pipecat.transports.base_transport import BaseTransport, TransportParams
+from pipecat.transports.base_transport import BaseTransport, TransportParams, VideoInSourceParams
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 
@@ -18,13 +18,17 @@ from deepguard.model import Source
 from deepguard.pipeline.processor import DeepfakeGuardProcessor
 
 
-def new_transport(connection: SmallWebRTCConnection) -> SmallWebRTCTransport:
+def new_transport(connection: SmallWebRTCConnection, *, screen: bool) -> SmallWebRTCTransport:
     """A transport that takes audio and video in and sends none.
 
     Args:
         connection: The call's connection.
+        screen: Whether a shared screen is received too.
     """
-    params = TransportParams(audio_in_enabled=True, video_in_enabled=True)
+    sources = {"camera": VideoInSourceParams()}
+    if screen:
+        sources["screenVideo"] = VideoInSourceParams()
+    params = TransportParams(audio_in_enabled=True, video_in_enabled=True, video_in_sources=sources)
     return SmallWebRTCTransport(connection, params)
 
 

@@ -1,0 +1,1 @@
+"""The web server: offers, the live stream, health, and the playground page."""

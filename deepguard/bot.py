@@ -1,0 +1,56 @@
+"""The entry for Pipecat's own runner and for Pipecat Cloud: ``async def bot(runner_args)``.
+
+`deepguard run` is the other way in; both guard a call the same way. The configuration is the file that
+``DEEPGUARD_CONFIG`` names, else ``deepguard.yaml`` of the working directory, else the defaults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from pipecat.runner.types import RunnerArguments, SmallWebRTCRunnerArguments
+
+from deepguard.call import GuardedCall
+from deepguard.errors import DeepguardError
+from deepguard.runtime import Runtime, new_call
+
+_runtime: Runtime | None = None
+_starting = asyncio.Lock()
+
+
+async def bot(runner_args: RunnerArguments) -> None:
+    """Guard one call.
+
+    Args:
+        runner_args: What the runner knows of the call; its transport must be WebRTC (SmallWebRTC).
+
+    Raises:
+        DeepguardError: The transport is another one, or the configuration cannot be used.
+    """
+    if not isinstance(runner_args, SmallWebRTCRunnerArguments):
+        raise DeepguardError(
+            f"this bot guards WebRTC calls only: start the runner with `-t webrtc` (got {type(runner_args).__name__})"
+        )
+    runtime = await _shared_runtime()
+    body = runner_args.body if isinstance(runner_args.body, dict) else {}
+    call = new_call(runner_args.session_id, body)
+    await GuardedCall(
+        runtime,
+        runner_args.webrtc_connection,
+        call,
+        in_call_messages=runtime.config.in_call.messages == "participant",
+    ).run()
+
+
+async def _shared_runtime() -> Runtime:
+    # The runner calls `bot` once a call, all in one process: notifiers are started once, and live as long as it.
+    global _runtime  # noqa: PLW0603
+    async with _starting:
+        if _runtime is None:
+            named = os.environ.get("DEEPGUARD_CONFIG")
+            runtime = Runtime.load(Path(named) if named else None)
+            await runtime.start()
+            _runtime = runtime
+    return _runtime

@@ -1,0 +1,73 @@
+"""How the program's log lines look, and which of its libraries' are worth a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from loguru import Message
+
+QUIET = {"pipecat": "WARNING", "aiortc": "WARNING", "aioice": "WARNING", "uvicorn": "WARNING", "asyncio": "WARNING"}
+"""Libraries that are chatty at INFO."""
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def configure_logs(log_format: LogFormat, *, verbose: bool = False) -> None:
+    """Send everything that is logged, also through the standard library, to standard error in one format.
+
+    Args:
+        log_format: Lines for people, or one JSON object a line.
+        verbose: Whether libraries log their details too.
+    """
+    level = "DEBUG" if verbose else "INFO"
+    levels = {"": level} if verbose else {"": level, **QUIET}
+    if log_format is LogFormat.JSON:
+        sink = {"sink": _write_json, "format": "{message}"}
+    else:
+        sink = {
+            "sink": sys.stderr,
+            "format": "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message}",
+        }
+    # diagnose would print the values of variables under a traceback, secrets and pictures among them.
+    logger.configure(handlers=[{**sink, "level": level, "filter": levels, "diagnose": False, "backtrace": False}])
+    logging.basicConfig(handlers=[_ToLoguru()], level=logging.DEBUG if verbose else logging.INFO, force=True)
+
+
+def _write_json(message: Message) -> None:
+    record = message.record
+    line = {
+        "at": record["time"].isoformat(),
+        "level": record["level"].name.lower(),
+        "logger": record["name"],
+        "message": record["message"],
+        **{key: value for key, value in record["extra"].items() if isinstance(value, (str, int, float, bool))},
+    }
+    if record["exception"] is not None:
+        line["exception"] = "".join(str(message)).strip().split("\n", 1)[-1]
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+class _ToLoguru(logging.Handler):
+    """Hands records of the standard library's loggers to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:
+            level = record.levelno
+        # The record's own logger name, so that the levels of libraries apply.
+        logger.patch(lambda entry: entry.update(name=record.name)).opt(exception=record.exc_info).log(
+            level, "{}", record.getMessage()
+        )

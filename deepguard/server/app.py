@@ -1,0 +1,89 @@
+"""The application: routes, life span, and the page."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pipecat.transports.smallwebrtc.connection import IceServer
+from pipecat.transports.smallwebrtc.request_handler import SmallWebRTCRequestHandler
+
+from deepguard import __version__
+from deepguard.runtime import Runtime
+from deepguard.server.limits import RequestLimits
+from deepguard.server.live import live_router
+from deepguard.server.offers import offers_router
+from deepguard.server.sessions import Sessions
+
+PLAYGROUND = Path(__file__).parent / "playground"
+
+
+def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
+    """The application that `deepguard run` serves.
+
+    Args:
+        runtime: What all calls share; started and closed with the application.
+        sessions: Where sessions are kept; a new place when None.
+    """
+    server = runtime.config.server
+    kept = sessions or Sessions(server.max_calls)
+    loopback = is_loopback(server.host)
+    playground = server.playground == "on" or (server.playground == "auto" and loopback)
+    handler = SmallWebRTCRequestHandler(ice_servers=[IceServer(urls=url) for url in server.ice_servers] or None)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await runtime.start()
+        try:
+            yield
+        finally:
+            await kept.close(server.shutdown_timeout)
+            await handler.close()
+            await runtime.close()
+
+    app = FastAPI(title="deepguard", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        answer: dict[str, Any] = {
+            "ready": not kept.stopping,
+            "calls": kept.calls,
+            "max_calls": server.max_calls,
+            "detector": runtime.config.detector.type,
+        }
+        return JSONResponse(answer, 503 if kept.stopping else 200)
+
+    app.include_router(offers_router(runtime, kept, handler, playground=playground))
+    if playground:
+        app.include_router(live_router(runtime, kept))
+        app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
+    if server.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(server.allowed_origins),
+            allow_methods=["GET", "POST", "PATCH"],
+            allow_headers=["Content-Type"],
+        )
+    app.add_middleware(RequestLimits, loopback=loopback, allowed_origins=server.allowed_origins)
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
