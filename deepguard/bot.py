@@ -14,7 +14,8 @@ from pipecat.runner.types import RunnerArguments, SmallWebRTCRunnerArguments
 
 from deepguard.call import GuardedCall
 from deepguard.errors import DeepguardError
-from deepguard.runtime import Runtime, new_call
+from deepguard.guard.calls import new_call
+from deepguard.runtime import Runtime
 
 _runtime: Runtime | None = None
 _starting = asyncio.Lock()

@@ -11,12 +11,13 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 from pipecat.workers.runner import WorkerRunner
 
+from deepguard.guard.calls import participant_of
 from deepguard.guard.guard import Guard
 from deepguard.model import Call, Source
 from deepguard.pipeline.messages import send_in_call_messages
 from deepguard.pipeline.tracks import track_id_of
 from deepguard.pipeline.worker import new_transport, new_worker
-from deepguard.runtime import Runtime, participant_of
+from deepguard.runtime import Runtime
 
 PIPELINE_STOP_SECONDS = 3.0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,10 +15,8 @@ from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery
 from deepguard.notify.dispatcher import Dispatcher, build_routes
 from deepguard.plugins import PluginHost
-from deepguard.text import one_line
 
 DRAIN_SECONDS = 3.0
-MAX_NAME = 120
 
 
 class Runtime:
@@ -109,23 +105,3 @@ class Runtime:
             guard.delivered(delivery)
         elif delivery.status != "delivered":
             logger.warning("Notification {} to {}: {}", delivery.notification_id, delivery.notifier, delivery.status)
-
-
-def new_call(call_id: str | None = None, metadata: Mapping[str, object] | None = None) -> Call:
-    """A call that begins now.
-
-    Args:
-        call_id: Its session id; a new one when None.
-        metadata: What whoever started it said about it: only short texts are kept.
-    """
-    kept = {
-        one_line(key)[:MAX_NAME]: one_line(value)[:MAX_NAME]
-        for key, value in list((metadata or {}).items())[:20]
-        if isinstance(value, str)
-    }
-    return Call(call_id or uuid.uuid4().hex, time.time(), kept)
-
-
-def participant_of(call: Call) -> str:
-    """Who is watched: what the call's ``participant_id`` says, or ``caller``."""
-    return call.metadata.get("participant_id") or "caller"

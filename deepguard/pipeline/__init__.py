@@ -1,1 +1,1 @@
-"""The only rooms that know Pipecat: the guard as a frame processor, the pipeline of a call, in-call messages."""
+"""The guard in Pipecat: as a frame processor, as the pipeline of a call, as in-call messages."""

@@ -16,7 +16,8 @@ from pipecat.transports.smallwebrtc.request_handler import (
 )
 
 from deepguard.call import GuardedCall
-from deepguard.runtime import Runtime, new_call
+from deepguard.guard.calls import new_call
+from deepguard.runtime import Runtime
 from deepguard.server.bodies import Candidates, Offer, Start
 from deepguard.server.sessions import Session, Sessions
 
