@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from loguru import logger
 
 from deepguard.errors import NotifyError
 from deepguard.model import Delivery, DeliveryStatus, Notification
+from deepguard.notify.failure import kind_and_lines
 from deepguard.notify.route import Route
 from deepguard.text import one_line
 
@@ -25,6 +24,8 @@ LONGEST_WAIT = 30.0
 """Seconds that a service may ask to wait; when it asks for more, this notification has failed."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that a notifier gets to release what it holds."""
+END_TIMEOUT = CLOSE_TIMEOUT + 1.0
+"""Seconds after which a task that ignores its cancellation is left behind."""
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ class Lane:
         self._closed = True
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT + 1)
+            await asyncio.wait({self._task}, timeout=END_TIMEOUT)
         self._end_current("failed", "deepguard shut down before the destination answered")
         while self._queue:
             self._end(self._queue.popleft(), "dropped", "deepguard shut down")
@@ -193,6 +194,8 @@ class Lane:
 
     async def _attempt(self, action: Callable[[], Awaitable[None]], what: str, seconds: float) -> _Failure | None:
         """Run the notifier's code for a bounded time; whatever it raises becomes a failure."""
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
         timeout = asyncio.timeout(seconds)
         try:
             async with timeout:
@@ -207,26 +210,18 @@ class Lane:
             )
         except asyncio.CancelledError as error:
             # The notifier may have awaited something that was cancelled: that must not end this task.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if task and task.cancelling() > cancelled_before:
                 raise
             return self._unexpected(error, what)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code may raise anything
+        except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - somebody else's code may raise anything
             if timeout.expired():
                 return _Failure(f"no answer within {seconds:g} s", 0.0)
             return self._unexpected(error, what)
         return None
 
     def _unexpected(self, error: BaseException, what: str) -> _Failure:
-        # Only who raises a NotifyError has promised that its words hold no secret. Any other exception may carry an
-        # address with a token, headers or a password in its text: its type and the lines that it came through are all
-        # that is ever shown, and no traceback either, since loguru prints the variables of each frame.
-        frames = [
-            f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)
-        ]
-        kind = type(error).__name__
-        logger.error("The notifier {} failed to {}: {} at {}", self.route.name, what, kind, " > ".join(frames[1:12]))
-        return _Failure(f"{kind}; see the log")
+        logger.error("The notifier {} failed to {}: {}", self.route.name, what, kind_and_lines(error))
+        return _Failure(f"{type(error).__name__}; see the log")
 
     def _end_current(self, status: DeliveryStatus, detail: str) -> None:
         # Whoever comes second, ``close`` or a send that would not be cancelled, finds it ended already.

@@ -10,6 +10,7 @@ from deepguard.config.models import KIND_OF, Config, NotifyOn
 from deepguard.contracts import Notifier, NotifierType
 from deepguard.errors import PluginError
 from deepguard.model import NotificationKind
+from deepguard.notify.failure import kind_and_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ def build_routes(config: Config, host: NotifierTypes) -> list[Route]:
             raise PluginError(f"the notifier '{entry.name}' is of type '{entry.type}', which no loaded plugin offers")
         try:
             notifier = offered.factory(entry.options)
-        except Exception as error:
-            # Its own words may repeat the settings, secrets among them.
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            # Without its text and without a cause: both may repeat the settings, secrets among them.
             raise PluginError(
-                f"the plugin '{entry.type}' cannot build the notifier '{entry.name}': {type(error).__name__}"
-            ) from error
+                f"the plugin '{entry.type}' cannot build the notifier '{entry.name}': {kind_and_lines(error)}"
+            ) from None
         if not isinstance(notifier, Notifier):
             raise PluginError(
                 f"the plugin '{entry.type}' built a {type(notifier).__name__} where a deepguard.Notifier was expected"
