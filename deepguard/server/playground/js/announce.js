@@ -1,0 +1,30 @@
+/** Says aloud, and in the tab's title, what must not be missed while looking elsewhere. */
+
+import { setText } from "./dom.js";
+import { levelName, reasonText, sourceName } from "./words.js";
+
+const TITLE = "deepguard";
+
+/** A function that takes each live event and the state after it. */
+export function createAnnouncer(polite, now) {
+  const watched = new Map();
+  return (event, guard) => {
+    const levels = [...guard.participants.values()].map((participant) => participant.level);
+    const raised = ["alert", "suspicious"].find((level) => levels.includes(level));
+    document.title = raised && !guard.ended ? `${levelName(raised)} – ${TITLE}` : TITLE;
+    if (event.type === "level" && event.source === null) {
+      const words = `The caller's level is now ${levelName(event.after)}.`;
+      setText(event.after === "alert" ? now : polite, words);
+      if (event.after !== "alert") setText(now, "");
+    } else if (event.type === "coverage") {
+      const { covered } = event.coverage;
+      const key = `${event.participant} ${event.source}`;
+      if (watched.get(key) === covered) return;
+      watched.set(key, covered);
+      const name = sourceName(event.source);
+      setText(polite, covered ? `${name} is watched.` : `${name} is not watched: ${reasonText(event.coverage)}`);
+    } else if (event.type === "notification") {
+      setText(polite, event.title);
+    }
+  };
+}

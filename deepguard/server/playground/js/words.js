@@ -1,0 +1,118 @@
+/** What the page says: every word for a value of the server's vocabulary. */
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** An identifier as words: `face_size` becomes "Face size". */
+export const plain = (name) => capital(String(name).replaceAll("_", " ").trim());
+
+const SOURCES = { camera: "Camera", microphone: "Microphone", screen: "Shared screen" };
+export const sourceName = (source) => SOURCES[source] ?? plain(source);
+
+const LEVELS = { clear: "Clear", suspicious: "Suspicious", alert: "Alert" };
+export const levelName = (level) => LEVELS[level] ?? plain(level);
+
+const LEVEL_MEANING = {
+  clear: "Nothing suspicious has been found.",
+  suspicious: "Something does not look right. It is being checked more often.",
+  alert: "The caller may not be who they seem.",
+};
+export const levelMeaning = (level) => LEVEL_MEANING[level] ?? "";
+
+const JUDGEMENTS = {
+  clear: "Looks genuine",
+  suspicious: "Looks suspicious",
+  alert: "Looks fake",
+  error: "The check failed",
+  unknown: "No verdict",
+};
+export const judgementName = (judgement) => JUDGEMENTS[judgement] ?? plain(judgement);
+
+const REASONS = {
+  starting: "The first check is under way.",
+  no_media: "Nothing arrives: it is off or disconnected.",
+  no_speech: "Nobody has spoken yet.",
+  black_picture: "The picture is black.",
+  frozen_picture: "The picture does not move.",
+  no_face: "There is no face in the picture.",
+  detector_down: "The detector is not reachable.",
+  no_answer: "The detector does not answer.",
+  detector_error: "The detector reports an error.",
+  not_assessed: "This detector does not assess deepfakes.",
+};
+
+/** Why a track is not watched, as a sentence. */
+export const reasonText = ({ reason, text }) => text || REASONS[reason] || plain(reason ?? "");
+
+const HEALTH = {
+  connecting: "connecting",
+  up: "working",
+  down: "not reachable",
+  refused: "refuses the server",
+};
+export const healthName = (state) => HEALTH[state] ?? plain(state);
+
+const KINDS = {
+  "incident.opened": "Alert raised",
+  "incident.updated": "Alert updated",
+  "incident.resolved": "Alert over",
+  "coverage.lost": "Not watched",
+  "coverage.regained": "Watched again",
+};
+export const kindName = (kind) => KINDS[kind] ?? plain(kind.replaceAll(".", " "));
+
+const DELIVERIES = { delivered: "delivered", failed: "not delivered", dropped: "skipped" };
+export const deliveryName = (status) => DELIVERIES[status] ?? plain(status);
+
+const SIGNALS = {
+  face: "Face found",
+  faces: "Faces",
+  face_size: "Face size",
+  sharpness: "Sharpness",
+  brightness: "Brightness",
+  contrast: "Contrast",
+  motion: "Movement",
+  black: "Black picture",
+  frozen: "Frozen picture",
+  level_dbfs: "Sound level",
+  rms_dbfs: "Sound level",
+  peak_dbfs: "Loudest sound",
+  clipping: "Overdriven sound",
+  clipped: "Overdriven sound",
+  speech: "Speech heard",
+};
+export const signalName = (name) => SIGNALS[name] ?? plain(name);
+
+const SHARES = new Set(["face_size", "clipping", "clipped", "speech"]);
+
+/** A measured value with its unit. */
+export function signalValue(name, value) {
+  if (typeof value === "boolean") return value ? "Yes" : "No";
+  if (typeof value !== "number") return String(value);
+  if (name.endsWith("_dbfs")) return `${decimal(value, 0)} dB`;
+  if (SHARES.has(name) && value >= 0 && value <= 1) return `${decimal(value * 100, 0)} %`;
+  return decimal(value, 2);
+}
+
+/** A number with at most that many decimals and a true minus sign. */
+export function decimal(value, decimals) {
+  return new Intl.NumberFormat("en", { maximumFractionDigits: decimals }).format(value).replace("-", "−");
+}
+
+/** How long ago, for example "3 s ago". */
+export const ago = (seconds) => (seconds < 1.5 ? "just now" : `${duration(seconds)} ago`);
+
+/** A length of time: "3 s", "2 min", "1 h 5 min". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** The time of day of a moment. */
+export const clockTime = (at) =>
+  new Date(at * 1000).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** "camera", "camera and microphone", "a, b and c". */
+export const listed = (words) => new Intl.ListFormat("en").format(words);
