@@ -34,7 +34,7 @@ lock:  ## Renew uv.lock after a change of dependencies: make lock ARGS="--upgrad
 
 clean:  ## Remove everything that was set up or built
 	rm -rf .venv .uv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find bench deepguard plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-lint: .venv/.test-ready
 	@$(BIN)/ruff check
@@ -46,7 +46,7 @@ check-types: .venv/.test-ready
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-imports: .venv/.test-ready
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 # --inexact: what `make test` installed stays.
 .venv/.run-ready: $(SETUP)
