@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from deepguard.config.loading import load
+from deepguard.config.finding import find_config
 from deepguard.config.models import Config
 from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard
@@ -59,7 +59,7 @@ class Runtime:
             PluginError: A plugin that it names cannot be loaded.
         """
         host = PluginHost()
-        return cls(load(path, host, environ), host)
+        return cls(find_config(path, host, environ), host)
 
     async def start(self) -> None:
         """Start the notifiers."""

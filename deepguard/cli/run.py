@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from deepguard.config.loading import load
+from deepguard.config.finding import find_config
 from deepguard.logs import LogFormat, configure_logs
 from deepguard.plugins import PluginHost
 from deepguard.server.bind import PortTakenError, bind
@@ -39,7 +39,7 @@ def run(
     """Serve guarded calls, and the playground page, until Ctrl-C."""
     configure_logs(log_format, verbose=verbose)
     plugins = PluginHost()
-    checked = load(config, plugins, os.environ)
+    checked = find_config(config, plugins, os.environ)
     changes = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     server = checked.server.model_copy(update=changes)
     try:
