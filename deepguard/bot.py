@@ -47,7 +47,7 @@ async def bot(runner_args: RunnerArguments) -> None:
 
 async def _shared_runtime() -> Runtime:
     # The runner calls `bot` once a call, all in one process: notifiers are started once, and live as long as it.
-    global _runtime  # noqa: PLW0603
+    global _runtime
     async with _starting:
         if _runtime is None:
             named = os.environ.get("DEEPGUARD_CONFIG")

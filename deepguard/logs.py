@@ -32,16 +32,14 @@ def configure_logs(log_format: LogFormat, *, verbose: bool = False) -> None:
         verbose: Whether libraries log their details too.
     """
     level = "DEBUG" if verbose else "INFO"
-    levels = {"": level} if verbose else {"": level, **QUIET}
-    if log_format is LogFormat.JSON:
-        sink = {"sink": _write_json, "format": "{message}"}
-    else:
-        sink = {
-            "sink": sys.stderr,
-            "format": "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message}",
-        }
+    levels: dict[str | None, str | int | bool] = {"": level} if verbose else {"": level, **QUIET}
+    logger.remove()
     # diagnose would print the values of variables under a traceback, secrets and pictures among them.
-    logger.configure(handlers=[{**sink, "level": level, "filter": levels, "diagnose": False, "backtrace": False}])
+    if log_format is LogFormat.JSON:
+        logger.add(_write_json, format="{message}", level=level, filter=levels, diagnose=False, backtrace=False)
+    else:
+        text = "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message}"
+        logger.add(sys.stderr, format=text, level=level, filter=levels, diagnose=False, backtrace=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.DEBUG if verbose else logging.INFO, force=True)
 
 

@@ -13,7 +13,8 @@ from deepguard.config.models import Config
 from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery
-from deepguard.notify.dispatcher import Dispatcher, build_routes
+from deepguard.notify.dispatcher import Dispatcher
+from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
 
 DRAIN_SECONDS = 3.0

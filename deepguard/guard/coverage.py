@@ -44,9 +44,7 @@ class TrackFacts:
     sample_period: float | None = None
 
 
-def judge_coverage(
-    facts: TrackFacts, health: DetectorHealth, params: CoverageParams, now: float
-) -> Coverage:
+def judge_coverage(facts: TrackFacts, health: DetectorHealth, params: CoverageParams, now: float) -> Coverage:
     """Decide the coverage of one track.
 
     The first reason that applies is given: what is missing at the source explains what is missing after it.
@@ -77,10 +75,7 @@ def judge_coverage(
         return Coverage(verdict.blind)
     if verdict.judgement is Judgement.UNKNOWN:
         return Coverage(BlindReason.NOT_ASSESSED, verdict.message)
-    if (
-        facts.sample_period is not None
-        and now - facts.last_verdict_at > facts.sample_period + params.answer_timeout
-    ):
+    if facts.sample_period is not None and now - facts.last_verdict_at > facts.sample_period + params.answer_timeout:
         return Coverage(BlindReason.NO_ANSWER)
     return Coverage()
 

@@ -10,6 +10,4 @@ from functools import cache
 @cache
 def encoder_threads() -> ThreadPoolExecutor:
     """The process's threads for encoding; few, because they only ever hold due pictures."""
-    return ThreadPoolExecutor(
-        max_workers=max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-encode"
-    )
+    return ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-encode")

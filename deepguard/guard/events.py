@@ -53,9 +53,7 @@ def detector_dict(detector: Detector) -> dict[str, Any]:
         "label": detector.label or detector.name,
         "simulated": detector.simulated,
         "assesses_deepfakes": detector.assesses_deepfakes,
-        "advisory": advisory(
-            assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated
-        ),
+        "advisory": advisory(assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated),
     }
 
 

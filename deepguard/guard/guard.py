@@ -268,9 +268,7 @@ class Guard:
             track.pending = picture
         return True
 
-    def offer_audio(
-        self, participant_id: str, pcm: bytes, sample_rate: int, channels: int, track_id: TrackId
-    ) -> None:
+    def offer_audio(self, participant_id: str, pcm: bytes, sample_rate: int, channels: int, track_id: TrackId) -> None:
         """Offer audio; it is kept only while somebody speaks and a sample may be due.
 
         Args:
@@ -434,9 +432,7 @@ class Guard:
     def _set_burst(self, participant: Participant) -> None:
         for track in participant.tracks.values():
             track.set_burst(participant.level > Level.CLEAR)
-        self.live.publish(
-            {"type": "sampling", "at": time.time(), "sampling": self._sampling_dict()}, keep=False
-        )
+        self.live.publish({"type": "sampling", "at": time.time(), "sampling": self._sampling_dict()}, keep=False)
 
     def _on_sample_ended(self, ended: SampleEnded) -> None:
         for participant in self._participants.values():
@@ -490,9 +486,7 @@ class Guard:
         after = judge_coverage(track.facts, self._health, self._coverage, now)
         if after != before:
             track.coverage = after
-            change = CoverageChanged(
-                self.call.id, participant.id, track.source, before, after, time.time()
-            )
+            change = CoverageChanged(self.call.id, participant.id, track.source, before, after, time.time())
             self.live.publish(events.coverage_event(change), keep=before.blind is not after.blind)
             if before.blind is not after.blind:
                 self._observers.tell("deepguard_transition", transition=change)
@@ -513,9 +507,7 @@ class Guard:
                 self._tell_coverage(participant, track, before)
 
     def _tell_coverage(self, participant: Participant, track: Track, before: Coverage) -> None:
-        change = CoverageChanged(
-            self.call.id, participant.id, track.source, before, track.coverage, time.time()
-        )
+        change = CoverageChanged(self.call.id, participant.id, track.source, before, track.coverage, time.time())
         self._tell(
             coverage_notification(
                 change,

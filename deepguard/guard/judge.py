@@ -145,9 +145,7 @@ class Judge:
         ]
         if step.participant != case.level:
             changes.append(
-                LevelChanged(
-                    self._call.id, verdict.participant_id, None, case.level, step.participant, now, step.cause
-                )
+                LevelChanged(self._call.id, verdict.participant_id, None, case.level, step.participant, now, step.cause)
             )
         case.tracks = dict(step.tracks)
         case.level = step.participant
@@ -164,8 +162,4 @@ class Judge:
         case.incident = incident
         if incident is None or step.kind is None:
             return []
-        return [
-            incident_notification(
-                incident, step.kind, detector=self._detector, simulated=self._simulated
-            )
-        ]
+        return [incident_notification(incident, step.kind, detector=self._detector, simulated=self._simulated)]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import contextmanager
-from collections.abc import Iterator
-from typing import Any, TypeAlias
-
 import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 LiveEvent: TypeAlias = dict[str, Any]
 """One JSON object as described in docs/live-events.md."""

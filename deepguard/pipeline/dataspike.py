@@ -67,7 +67,8 @@ class DataspikeDeepfakeProcessor(DeepfakeGuardProcessor):
     """Has a pipeline's camera and microphone judged by Dataspike, and calls back when it matters.
 
     The callback is called when a track reaches ALERT, when it leaves ALERT again (with the type that it fell to), and
-    when the service begins to answer with errors. It runs in a task of its own: one that is slow or raises harms nothing.
+    when the service begins to answer with errors. It runs in a task of its own, so one that is slow or raises harms
+    nothing.
     """
 
     def __init__(

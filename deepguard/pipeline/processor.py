@@ -82,10 +82,9 @@ class DeepfakeGuardProcessor(FrameProcessor):
         elif isinstance(frame, (VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame)):
             self._has_vad = True
             self._on_speech(guard, started=isinstance(frame, VADUserStartedSpeakingFrame))
-        elif isinstance(frame, (UserStartedSpeakingFrame, UserStoppedSpeakingFrame)):
+        elif not self._has_vad and isinstance(frame, (UserStartedSpeakingFrame, UserStoppedSpeakingFrame)):
             # A turn ends later than the speech in it: where there is a VAD, it alone says what is speech.
-            if not self._has_vad:
-                self._on_speech(guard, started=isinstance(frame, UserStartedSpeakingFrame))
+            self._on_speech(guard, started=isinstance(frame, UserStartedSpeakingFrame))
 
     def _on_picture(self, guard: Guard, frame: InputImageRawFrame) -> None:
         source = SOURCES.get(frame.transport_source)

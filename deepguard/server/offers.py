@@ -98,14 +98,12 @@ def offers_router(
             in_call_messages = own_page or runtime.config.in_call.messages == "participant"
             sessions.run(session, GuardedCall(runtime, connection, call, in_call_messages=in_call_messages))
 
-        request = SmallWebRTCRequest(
-            sdp=offer.sdp, type=offer.type, pc_id=offer.pc_id, restart_pc=offer.restart_pc
-        )
+        request = SmallWebRTCRequest(sdp=offer.sdp, type=offer.type, pc_id=offer.pc_id, restart_pc=offer.restart_pc)
         try:
             answer = await handler.handle_web_request(request, begin)
         except HTTPException:
             raise
-        except Exception as error:  # aiortc raises whatever its parsing stumbles over
+        except Exception as error:  # noqa: BLE001 - aiortc raises whatever its parsing stumbles over
             if session.call is None:
                 sessions.discard(session)
             logger.warning("An offer could not be answered: {}", type(error).__name__)
@@ -120,15 +118,13 @@ def offers_router(
             raise HTTPException(404, "There is no such connection.")
         request = SmallWebRTCPatchRequest(
             pc_id=candidates.pc_id,
-            candidates=[
-                IceCandidate(one.candidate, one.sdp_mid, one.sdp_mline_index) for one in candidates.candidates
-            ],
+            candidates=[IceCandidate(one.candidate, one.sdp_mid, one.sdp_mline_index) for one in candidates.candidates],
         )
         try:
             await handler.handle_patch_request(request)
         except HTTPException:
             raise
-        except Exception as error:  # aiortc raises whatever its parsing stumbles over
+        except Exception as error:  # noqa: BLE001 - aiortc raises whatever its parsing stumbles over
             logger.warning("A candidate could not be used: {}", type(error).__name__)
             raise HTTPException(400, "A candidate cannot be read.") from None
         return {"status": "success"}
@@ -144,7 +140,7 @@ def check_sdp(sdp: str) -> None:
     """
     try:
         parsed = SessionDescription.parse(sdp)
-    except Exception:  # aiortc raises whatever its parsing stumbles over
+    except Exception:  # noqa: BLE001 - aiortc raises whatever its parsing stumbles over
         raise HTTPException(400, "The offer's sdp is not a session description (SDP).") from None
     if not any(media.kind in ("audio", "video") for media in parsed.media):
         raise HTTPException(400, "The offer has neither audio nor video.")

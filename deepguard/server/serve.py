@@ -19,8 +19,8 @@ from deepguard.server.sessions import Sessions
 class Server(uvicorn.Server):
     """A server whose calls end as soon as a signal comes.
 
-    Uvicorn waits for open answers before it ends the application's life span; live streams are open for as long as their
-    calls last, so the calls must end first.
+    Uvicorn waits for open answers before it ends the application's life span; live streams are open for as long as
+    their calls last, so the calls must end first.
     """
 
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None], on_started: Callable[[], None]) -> None:

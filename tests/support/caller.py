@@ -160,9 +160,7 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def calling(
-    url: str, body: dict[str, Any] | None = None, *, voice: bytes | None = None
-) -> AsyncIterator[Caller]:
+async def calling(url: str, body: dict[str, Any] | None = None, *, voice: bytes | None = None) -> AsyncIterator[Caller]:
     """A caller who is connected for as long as the block lasts."""
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout) as http:
