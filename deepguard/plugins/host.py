@@ -1,4 +1,4 @@
-"""Plugins: found by entry point, loaded one by one and only when asked for, each failure kept to itself."""
+"""The plugin host: loads plugins and calls their hooks, and lets none of them hurt the others."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import pluggy
 from deepguard import hookspecs
 from deepguard.config.suggest import did_you_mean
 from deepguard.contracts import DetectorType, NotifierType
-from deepguard.entry_points import distribution_of, find_entry_points
+from deepguard.plugins.entry_points import distribution_of, find_entry_points
 from deepguard.errors import PluginError
 from deepguard.hookspecs import PROJECT
-from deepguard.plugin_checks import check_types, find_faults
+from deepguard.plugins.checks import check_types, find_faults
 from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
