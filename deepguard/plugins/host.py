@@ -17,10 +17,10 @@ import pluggy
 from deepguard import hookspecs
 from deepguard.config.suggest import did_you_mean
 from deepguard.contracts import DetectorType, NotifierType
-from deepguard.plugins.entry_points import distribution_of, find_entry_points
 from deepguard.errors import PluginError
 from deepguard.hookspecs import PROJECT
 from deepguard.plugins.checks import check_types, find_faults
+from deepguard.plugins.entry_points import distribution_of, find_entry_points
 from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
