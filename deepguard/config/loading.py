@@ -20,7 +20,6 @@ from deepguard.errors import ConfigError, PluginError
 
 API_KEY = "DATASPIKE_API_KEY"
 AUTO = "auto"
-FILE_NAME = "deepguard.yaml"
 
 _PLUGIN_NAME = re.compile(r"[a-z][a-z_-]{0,30}[0-9]{0,2}")
 _SECRET_VARIABLE = re.compile(r"KEY|SECRET|TOKEN|PASS|URL", re.IGNORECASE)
@@ -75,28 +74,6 @@ def default_config(host: Plugins, environ: Mapping[str, str] = os.environ) -> Co
         ConfigError: The environment holds settings that do not work.
     """
     return _Loading(Source(), host, environ, Path()).config()
-
-
-def load(path: str | Path | None, host: Plugins, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration for a command: of ``path``, else of ``deepguard.yaml`` here, else the defaults.
-
-    Args:
-        path: The file that the user named, or None.
-        host: Loads plugins.
-        environ: The variables that the file and plugins may refer to.
-
-    Raises:
-        ConfigError: Everything that is wrong.
-    """
-    found = find_config() if path is None else Path(path)
-    return default_config(host, environ) if found is None else load_config(found, host, environ)
-
-
-def find_config() -> Path | None:
-    """The file that is read when the user names none: ``deepguard.yaml`` of the working directory, if it is there."""
-    path = Path(FILE_NAME)
-    # A dangling link or a directory of that name is no reason to guard a call with other settings than intended.
-    return path if path.exists() or path.is_symlink() else None
 
 
 class _Loading:
@@ -266,4 +243,4 @@ def _filled(section: object) -> object:
     return section
 
 
-__all__ = ["API_KEY", "AUTO", "FILE_NAME", "default_config", "find_config", "load", "load_config"]
+__all__ = ["API_KEY", "AUTO", "default_config", "load_config"]
