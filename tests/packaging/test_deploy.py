@@ -104,7 +104,6 @@ def test_pipecat_clouds_own_loader_accepts_the_deploy_file() -> None:
     config = json.loads(done.stdout)
     assert config["agent_name"] == "deepguard"
     assert config["build_config"]["dockerfile"] == "Dockerfile"
-    assert config["scaling"] == {"min_agents": 0, "max_agents": 10}
 
 
 def test_that_loader_refuses_an_unknown_key(tmp_path: Path) -> None:
