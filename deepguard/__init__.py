@@ -1,1 +1,165 @@
-"""deepguard guards live calls against face swaps and cloned voices."""
+"""deepguard guards live calls against face swaps and cloned voices.
+
+Everything public is here: plugins, policies and bots import from nowhere else (tests of theirs also from
+``deepguard.testing``). Names are loaded when they are first used, so that ``import deepguard`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepguard.config.models import AudioParams, VideoParams
+    from deepguard.contracts import (
+        Detector,
+        DetectorEvent,
+        DetectorType,
+        Notifier,
+        NotifierType,
+        PluginConfig,
+        Policy,
+        PolicyStep,
+        Thresholds,
+    )
+    from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError
+    from deepguard.hookspecs import hookimpl
+    from deepguard.model import (
+        BlindReason,
+        Call,
+        Coverage,
+        CoverageChanged,
+        Delivery,
+        DetectorHealth,
+        HealthState,
+        Incident,
+        Judgement,
+        Level,
+        LevelChanged,
+        Notification,
+        NotificationKind,
+        Resolution,
+        Sample,
+        SampleEnded,
+        SampleFormat,
+        SampleOutcome,
+        Source,
+        Transition,
+        Verdict,
+    )
+    from deepguard.pipeline.dataspike import DataspikeDeepfakeProcessor
+    from deepguard.pipeline.processor import DeepfakeGuardProcessor
+
+_HOMES = {
+    "deepguard.config.models": ("AudioParams", "VideoParams"),
+    "deepguard.contracts": (
+        "Detector",
+        "DetectorEvent",
+        "DetectorType",
+        "Notifier",
+        "NotifierType",
+        "PluginConfig",
+        "Policy",
+        "PolicyStep",
+        "Thresholds",
+    ),
+    "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError"),
+    "deepguard.hookspecs": ("hookimpl",),
+    "deepguard.model": (
+        "BlindReason",
+        "Call",
+        "Coverage",
+        "CoverageChanged",
+        "Delivery",
+        "DetectorHealth",
+        "HealthState",
+        "Incident",
+        "Judgement",
+        "Level",
+        "LevelChanged",
+        "Notification",
+        "NotificationKind",
+        "Resolution",
+        "Sample",
+        "SampleEnded",
+        "SampleFormat",
+        "SampleOutcome",
+        "Source",
+        "Transition",
+        "Verdict",
+    ),
+    "deepguard.pipeline.dataspike": ("DataspikeDeepfakeProcessor",),
+    "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+# Written out, since type checkers and editors read nothing else.
+__all__ = [
+    "AudioParams",
+    "BlindReason",
+    "Call",
+    "ConfigError",
+    "Coverage",
+    "CoverageChanged",
+    "DataspikeDeepfakeProcessor",
+    "DeepfakeGuardProcessor",
+    "DeepguardError",
+    "Delivery",
+    "Detector",
+    "DetectorError",
+    "DetectorEvent",
+    "DetectorHealth",
+    "DetectorType",
+    "HealthState",
+    "Incident",
+    "Judgement",
+    "Level",
+    "LevelChanged",
+    "Notification",
+    "NotificationKind",
+    "Notifier",
+    "NotifierType",
+    "NotifyError",
+    "PluginConfig",
+    "PluginError",
+    "Policy",
+    "PolicyStep",
+    "Resolution",
+    "Sample",
+    "SampleEnded",
+    "SampleFormat",
+    "SampleOutcome",
+    "Source",
+    "Thresholds",
+    "Transition",
+    "Verdict",
+    "VideoParams",
+    "__version__",
+    "hookimpl",
+]
+
+__version__: str
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        value: object = _version()
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'deepguard' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pipecat-deepguard")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -11,7 +11,7 @@ from loguru import logger
 
 from deepguard.model import Delivery, Notification
 from deepguard.notify.lane import Counts, Lane
-from deepguard.notify.route import Route
+from deepguard.notify.route import Route, build_routes
 
 
 class Dispatcher:
@@ -108,4 +108,4 @@ class Dispatcher:
             logger.error("Showing a delivery to {} failed: {}", delivery.notifier, type(error).__name__)
 
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "Route", "build_routes"]

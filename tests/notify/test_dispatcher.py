@@ -1,10 +1,12 @@
 """The dispatcher, with notifiers that fail in every way that notifiers do."""
 
 import asyncio
+from typing import get_args
 
 import pytest
 from loguru import logger
 
+from deepguard.config.models import NotifyOn
 from deepguard.contracts import Notifier
 from deepguard.errors import NotifyError
 from deepguard.model import NotificationKind
@@ -13,7 +15,9 @@ from deepguard.notify.lane import QUEUE_SIZE
 from deepguard.notify.route import Route
 from deepguard.testing import RecordingNotifier, make_notification
 
-EVERYTHING = frozenset({"alert", "updated", "resolved", "coverage_lost", "coverage_regained"})
+EVERYTHING: frozenset[NotifyOn] = frozenset(get_args(NotifyOn))
+NOTHING: frozenset[NotifyOn] = frozenset()
+SOME: frozenset[NotifyOn] = frozenset({"alert", "coverage_lost"})
 SECRET = "xoxb-very-secret"
 
 
@@ -136,8 +140,8 @@ async def test_on_decides_which_kinds_arrive(dispatch, kind):
     some, nothing = RecordingNotifier(), RecordingNotifier()
     dispatcher = Dispatcher(
         [
-            Route("some", some, frozenset({"alert", "coverage_lost"}), 5.0),
-            Route("nothing", nothing, frozenset(), 5.0),
+            Route("some", some, SOME, 5.0),
+            Route("nothing", nothing, NOTHING, 5.0),
         ],
         on_delivery=lambda delivery: None,
         should_notify=lambda notification, name: None,

@@ -1,7 +1,5 @@
 """Notifiers are built from the configuration, by the types that plugins offer."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from deepguard.config.models import Config, DetectorEntry, NotifierEntry
@@ -32,13 +30,16 @@ def entry(name="pager", **over):
     return NotifierEntry(**(fields | over))
 
 
-def offering(factory):
-    return SimpleNamespace(notifier_types={"pager": NotifierType("pager", Settings, factory)})
+class Offering:
+    """Knows one kind of notifier, or none."""
+
+    def __init__(self, factory=None):
+        self.notifier_types = {"pager": NotifierType("pager", Settings, factory)} if factory else {}
 
 
 def test_each_entry_becomes_a_route_of_its_own():
     first, second = build_routes(
-        config(entry("day"), entry("night", on=("resolved", "updated"), timeout=1.0)), offering(Pager)
+        config(entry("day"), entry("night", on=("resolved", "updated"), timeout=1.0)), Offering(Pager)
     )
     assert (first.name, first.on, first.timeout) == ("day", frozenset({"alert"}), 3.0)
     assert (second.name, second.on, second.timeout) == ("night", frozenset({"resolved", "updated"}), 1.0)
@@ -49,7 +50,7 @@ def test_each_entry_becomes_a_route_of_its_own():
 
 def test_an_unknown_type_is_named():
     with pytest.raises(PluginError, match="'pager' is of type 'pager', which no loaded plugin offers"):
-        build_routes(config(entry()), SimpleNamespace(notifier_types={}))
+        build_routes(config(entry()), Offering())
 
 
 def test_a_factory_that_fails_is_named_without_its_words():
@@ -57,7 +58,7 @@ def test_a_factory_that_fails_is_named_without_its_words():
         raise ValueError(f"bad token {settings.token}")
 
     with pytest.raises(PluginError, match=r"the plugin 'pager' cannot build the notifier 'x': ValueError at") as caught:
-        build_routes(config(entry("x")), offering(factory))
+        build_routes(config(entry("x")), Offering(factory))
     assert "test_route.py:" in str(caught.value)
     assert SECRET not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -65,4 +66,4 @@ def test_a_factory_that_fails_is_named_without_its_words():
 
 def test_something_else_than_a_notifier_is_refused():
     with pytest.raises(PluginError, match=r"built a dict where a deepguard\.Notifier was expected"):
-        build_routes(config(entry()), offering(lambda settings: {}))
+        build_routes(config(entry()), Offering(lambda settings: {}))

@@ -1,6 +1,7 @@
 """The incident life cycle and what is told about it."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ CLEAR, SUSPICIOUS, ALERT = Level
 OPENED, UPDATED, RESOLVED = NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.RESOLVED
 
 
-def follow(steps, incident=None):
+def follow(steps, incident: Any = None) -> tuple[list[Any], Any]:
     """Run (camera, microphone) levels through the life cycle; what each step told, and the incident at the end."""
     numbers = itertools.count(1)
     kinds = []
@@ -80,12 +81,14 @@ def test_stays_open_while_any_track_is_suspicious():
 def test_a_policy_may_alert_without_any_track_at_alert():
     step = PolicyStep(None, {CAMERA: SUSPICIOUS, MICROPHONE: SUSPICIOUS}, ALERT, "both are suspicious")
     incident, kind = advance(None, step, call_id="c1", participant_id="p1", now=0.0)
+    assert incident
     assert (kind, incident.sources) == (OPENED, ())
 
 
 def test_end_of_the_call_resolves_once():
     _, incident = follow([(ALERT, CLEAR)])
     resolved, kind = end(incident, Resolution.CALL_ENDED, 9.0)
+    assert resolved
     assert (kind, resolved.resolution, resolved.resolved_at, resolved.level) == (
         RESOLVED,
         Resolution.CALL_ENDED,
@@ -106,7 +109,7 @@ class OneParticipant(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.incident = None
+        self.incident: Any = None
         self.told = []
         self.clock = 0.0
         self.level = CLEAR
@@ -152,12 +155,13 @@ class OneParticipant(RuleBasedStateMachine):
 
     @invariant()
     def open_exactly_while_suspected_after_an_alert(self):
-        is_open = self.incident is not None and self.incident.resolved_at is None
+        incident: Any = self.incident
+        is_open = incident is not None and incident.resolved_at is None
         assert not (self.level == ALERT and not is_open)
         assert not (self.level == CLEAR and is_open)
         if is_open:
-            assert self.incident.level == self.level
-            assert self.incident.peak == ALERT
+            assert incident.level == self.level
+            assert incident.peak == ALERT
 
 
 TestOneParticipant = OneParticipant.TestCase
@@ -203,6 +207,8 @@ def test_incident_notifications_say_it_in_plain_sentences(steps, kind, title, de
 
 def test_an_end_of_call_is_not_told_as_if_the_suspicion_were_gone():
     incident, kind = end(follow([(ALERT, CLEAR)])[1], Resolution.CALL_ENDED, 5.0)
+    assert incident
+    assert kind
     told = incident_notification(incident, kind)
     assert told.title == "p1: the call ended while a deepfake was suspected"
     assert told.level == ALERT
@@ -228,6 +234,8 @@ def test_coverage_notifications(reason):
 def test_untrusted_names_never_break_a_title(participant, cause):
     step = PolicyStep(None, {CAMERA: ALERT}, ALERT, cause)
     incident, kind = advance(None, step, call_id="c1", participant_id=participant, now=0.0)
+    assert incident
+    assert kind
     told = incident_notification(incident, kind)
     assert told.participant_id == participant
     assert told.title.isprintable()

@@ -167,7 +167,7 @@ def test_clear_after_clear_verdicts_always_end_it(suspicious_after, alert_after,
 
 def test_states_are_frozen():
     with pytest.raises(AttributeError):
-        PolicyState().tracks = ()
+        PolicyState().tracks = ()  # pyright: ignore[reportAttributeAccessIssue]
     state = run(ThresholdPolicy(), [(Source.CAMERA, ALERT)])[-1].state
     with pytest.raises(AttributeError):
         state.tracks[0][1].level = Level.CLEAR
