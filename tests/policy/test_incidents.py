@@ -155,13 +155,12 @@ class OneParticipant(RuleBasedStateMachine):
 
     @invariant()
     def open_exactly_while_suspected_after_an_alert(self):
-        incident: Any = self.incident
-        is_open = incident is not None and incident.resolved_at is None
-        assert not (self.level == ALERT and not is_open)
-        assert not (self.level == CLEAR and is_open)
-        if is_open:
-            assert incident.level == self.level
-            assert incident.peak == ALERT
+        incident = self.incident
+        if incident is not None and incident.resolved_at is None:
+            assert self.level > CLEAR
+            assert (incident.level, incident.peak) == (self.level, ALERT)
+        else:
+            assert self.level < ALERT
 
 
 TestOneParticipant = OneParticipant.TestCase
