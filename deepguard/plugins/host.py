@@ -125,7 +125,7 @@ class PluginHost:
         if name in self._plugins:
             return
         if not path.is_file():
-            raise PluginError("there is no such file")
+            raise PluginError("there is no such file; its path counts from the folder of the configuration")
         module_name = f"_deepguard_file_{path.stem}_{len(self._plugins)}"
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
