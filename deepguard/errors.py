@@ -56,6 +56,10 @@ class DetectorError(DeepguardError):
     """A detector cannot be opened as configured."""
 
 
+class MediaError(DeepguardError, ValueError):
+    """A picture or a piece of audio that cannot be what it is said to be."""
+
+
 class NotifyError(DeepguardError):
     """A notifier could not deliver.
 

@@ -1,0 +1,1 @@
+"""Which frame is due, how it is encoded, how audio is cut."""
