@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Thresholds,
     )
     from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError
+    from deepguard.guard.guard import Guard
     from deepguard.hookspecs import hookimpl
     from deepguard.model import (
         BlindReason,
@@ -47,8 +48,13 @@ if TYPE_CHECKING:
         Transition,
         Verdict,
     )
-    from deepguard.pipeline.dataspike import DataspikeDeepfakeProcessor
+    from deepguard.pipeline.dataspike import (
+        DataspikeDeepfakeProcessor,
+        DeepfakeStreamingSchemaResultEvent,
+        EventType,
+    )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.runtime import Runtime
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -88,8 +94,14 @@ _HOMES = {
         "Transition",
         "Verdict",
     ),
-    "deepguard.pipeline.dataspike": ("DataspikeDeepfakeProcessor",),
+    "deepguard.guard.guard": ("Guard",),
+    "deepguard.pipeline.dataspike": (
+        "DataspikeDeepfakeProcessor",
+        "DeepfakeStreamingSchemaResultEvent",
+        "EventType",
+    ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+    "deepguard.runtime": ("Runtime",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -103,6 +115,7 @@ __all__ = [
     "CoverageChanged",
     "DataspikeDeepfakeProcessor",
     "DeepfakeGuardProcessor",
+    "DeepfakeStreamingSchemaResultEvent",
     "DeepguardError",
     "Delivery",
     "Detector",
@@ -110,6 +123,8 @@ __all__ = [
     "DetectorEvent",
     "DetectorHealth",
     "DetectorType",
+    "EventType",
+    "Guard",
     "HealthState",
     "Incident",
     "Judgement",
@@ -125,6 +140,7 @@ __all__ = [
     "Policy",
     "PolicyStep",
     "Resolution",
+    "Runtime",
     "Sample",
     "SampleEnded",
     "SampleFormat",

@@ -11,6 +11,7 @@ from loguru import logger
 from deepguard.config.finding import find_config
 from deepguard.config.models import Config
 from deepguard.contracts import Detector
+from deepguard.guard.calls import new_call
 from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery
 from deepguard.notify.dispatcher import Dispatcher
@@ -76,12 +77,14 @@ class Runtime:
         entry = self.config.detector
         return self.host.detector_types[entry.type].factory(entry.options)
 
-    def new_guard(self, call: Call) -> Guard:
+    def new_guard(self, call: Call | str | None = None) -> Guard:
         """A guard for a call, wired to this configuration; ``forget`` it when the call is over.
 
         Args:
-            call: The call.
+            call: The call, or its session id; a new one when None.
         """
+        if not isinstance(call, Call):
+            call = new_call(call)
         config = self.config
         guard = Guard(
             call,

@@ -286,10 +286,15 @@ class Guard:
         chunks = track.cutter.feed(pcm, sample_rate, channels, time.time() - seconds)
         self._submit_chunks(participant_id, track, chunks)
 
-    def speech_started(self, participant_id: str) -> None:
-        """Note that a participant began to speak."""
-        track = self._sound(participant_id)
-        if track is not None:
+    def speech_started(self, participant_id: str, track_id: TrackId) -> None:
+        """Note that a participant began to speak.
+
+        Args:
+            participant_id: Untrusted text.
+            track_id: The transport's id of the track.
+        """
+        track = self._sound(participant_id) or self.expect(participant_id, Source.MICROPHONE, track_id)
+        if isinstance(track, SoundTrack):
             track.facts.heard_speech = True
             track.cutter.speech_started(time.time())
 

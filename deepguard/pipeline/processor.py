@@ -101,7 +101,7 @@ class DeepfakeGuardProcessor(FrameProcessor):
 
     def _on_speech(self, guard: Guard, *, started: bool) -> None:
         if started:
-            guard.speech_started(self._participant_id)
+            guard.speech_started(self._participant_id, self._microphone_id)
         else:
             guard.speech_stopped(self._participant_id)
 
