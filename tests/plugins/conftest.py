@@ -1,0 +1,5 @@
+"""Packages to install."""
+
+from support.packages import site
+
+__all__ = ["site"]
