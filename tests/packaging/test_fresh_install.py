@@ -120,7 +120,7 @@ async def lines_written_to(path: Path) -> AsyncIterator[asyncio.StreamReader]:
 
 def test_the_fresh_environment_runs_what_was_installed(programs: Path) -> None:
     for module in ("deepguard", "deepguard_log", "acme_notify"):
-        place = run(programs / "python", "-c", f"import {module}; print({module}.__file__)")
+        place = run(programs / "python", "-P", "-c", f"import {module}; print({module}.__file__)")
         assert Path(place.strip()).is_relative_to(programs.parent)
 
 
@@ -128,7 +128,14 @@ def test_plugins_lists_it(programs: Path) -> None:
     listed = json.loads(run(programs / "deepguard", "plugins", "--json"))
     assert [plugin["name"] for plugin in listed].count("log") == 1
     acme = next(plugin for plugin in listed if plugin["name"] == "acme-file")
-    assert (acme["distribution"], acme["version"]) == ("acme-notify", "4.2")
+    assert acme == {
+        "name": "acme-file",
+        "kind": "notifier",
+        "distribution": "acme-notify",
+        "version": "4.2",
+        "status": "loaded",
+        "reason": "",
+    }
 
 
 def test_check_accepts_its_configuration_and_refuses_what_its_model_refuses(programs: Path, yaml: Path) -> None:
