@@ -47,12 +47,15 @@ class DataspikeDetector(Detector):
 
     name: ClassVar[str] = "dataspike"
 
-    def __init__(self, config: DataspikeConfig, session: aiohttp.ClientSession | None = None) -> None:
+    def __init__(
+        self, config: DataspikeConfig, session: aiohttp.ClientSession | None = None, *, backoff: Backoff | None = None
+    ) -> None:
         """Prepare; nothing is connected before ``open``.
 
         Args:
             config: How the service is reached.
             session: Whose connector to use; it stays its owner's and is never closed here. Default: an own one.
+            backoff: How long to wait between attempts. Default: as ``config`` says.
         """
         super().__init__()
         self.counters = Counters()
@@ -60,7 +63,7 @@ class DataspikeDetector(Detector):
         self._session = session
         self._owned_session: aiohttp.ClientSession | None = None
         self._samples = OpenSamples(self.name, config, self.counters, self.emit)
-        self._backoff = Backoff(config.backoff_base, config.backoff_cap)
+        self._backoff = backoff or Backoff(config.backoff_base, config.backoff_cap)
         self._circuit = circuit_for(config.url, config.api_key.get_secret_value(), config.probe_after, time.monotonic())
         self._circuit_changed = asyncio.Event()
         self._disconnected = asyncio.Event()

@@ -46,7 +46,8 @@ class _Track:
     in_flight: deque[Held] = field(default_factory=deque)
     unsolicited: Allowance = field(default_factory=lambda: Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_SECOND))
 
-    def __len__(self) -> int:
+    @property
+    def held(self) -> int:
         return len(self.unsent) + len(self.in_flight)
 
 
@@ -71,7 +72,7 @@ class Window:
 
     def __len__(self) -> int:
         """Samples that have not ended."""
-        return sum(len(track) for track in self._tracks.values())
+        return sum(track.held for track in self._tracks.values())
 
     @property
     def in_flight(self) -> int:
@@ -89,7 +90,7 @@ class Window:
         self._tracks[key] = track  # The last place is that of the track used last.
         self._order += 1
         track.unsent.append(Held(sample, now + self._lifetime, self._order))
-        ended = [track.unsent.popleft().end(DISPLACED)] if len(track) > self._size else []
+        ended = [track.unsent.popleft().end(DISPLACED)] if track.held > self._size else []
         if len(self._tracks) > MAX_TRACKS:
             ended += [held.end("too many tracks at once") for held in self._forget_oldest()]
         return ended
@@ -169,7 +170,7 @@ class Window:
         return min(heads, default=None)
 
     def _forget_oldest(self) -> list[Held]:
-        key = next((key for key, track in self._tracks.items() if not track), next(iter(self._tracks)))
+        key = next((key for key, track in self._tracks.items() if not track.held), next(iter(self._tracks)))
         track = self._tracks.pop(key)
         return [*track.in_flight, *track.unsent]
 
