@@ -90,8 +90,9 @@ export class Session {
 
   /** Changes sampling of this call; raises ApiError. */
   async changeSampling(change) {
-    const sampling = await api.changeSampling(this.#id, change);
-    this.#store.set({ guard: { ...this.#store.get().guard, sampling } });
+    const changed = await api.changeSampling(this.#id, change);
+    const { guard } = this.#store.get();
+    this.#store.set({ guard: { ...guard, sampling: { ...guard.sampling, ...changed } } });
   }
 
   #enter(id, media) {

@@ -35,7 +35,13 @@ function commonReason(tracks) {
   if (tracks.length === 0) return "No camera or microphone has arrived yet.";
   const reasons = new Set(tracks.map((track) => reasonText(track.coverage)));
   if (reasons.size === 1) return [...reasons][0];
-  return tracks.map((track) => `${sourceName(track.source)}: ${reasonText(track.coverage)}`).join(" ");
+  return tracks.map(namedReason).join(" ");
+}
+
+function namedReason({ source, coverage }) {
+  const name = sourceName(source);
+  const reason = reasonText(coverage);
+  return reason.toLowerCase().includes(name.toLowerCase()) ? reason : `${name}: ${reason}`;
 }
 
 const ORDER = ["camera", "microphone", "screen"];

@@ -27,6 +27,10 @@ const JUDGEMENTS = {
 };
 export const judgementName = (judgement) => JUDGEMENTS[judgement] ?? plain(judgement);
 
+/** A check's result in words; a detector that does not assess deepfakes gives none, and measures all the same. */
+export const checkName = (judgement, assesses) =>
+  judgement === "unknown" && !assesses ? "Quality measured" : judgementName(judgement);
+
 const REASONS = {
   starting: "The first check is under way.",
   no_media: "Nothing arrives: it is off or disconnected.",
@@ -41,7 +45,10 @@ const REASONS = {
 };
 
 /** Why a track is not watched, as a sentence. */
-export const reasonText = ({ reason, text }) => text || REASONS[reason] || plain(reason ?? "");
+export const reasonText = ({ reason, text }) => sentence(text || REASONS[reason] || plain(reason ?? ""));
+
+/** Begins with a capital and ends with a stop. */
+const sentence = (text) => capital(text) + (/[\p{L}\p{N})]$/u.test(text) ? "." : "");
 
 const HEALTH = {
   connecting: "connecting",
@@ -90,12 +97,13 @@ export function signalValue(name, value) {
   if (typeof value !== "number") return String(value);
   if (name.endsWith("_dbfs")) return `${decimal(value, 0)} dB`;
   if (SHARES.has(name) && value >= 0 && value <= 1) return `${decimal(value * 100, 0)} %`;
-  return decimal(value, 2);
+  return Number.isInteger(value) ? decimal(value, 0) : decimal(value, 2);
 }
 
-/** A number with at most that many decimals and a true minus sign. */
+/** A number with that many decimals and a true minus sign. */
 export function decimal(value, decimals) {
-  return new Intl.NumberFormat("en", { maximumFractionDigits: decimals }).format(value).replace("-", "−");
+  const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return new Intl.NumberFormat("en", digits).format(value).replace("-", "−");
 }
 
 /** How long ago, for example "3 s ago". */

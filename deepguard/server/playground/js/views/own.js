@@ -1,7 +1,7 @@
 /** The own camera, its buttons, and the state of the connection. */
 
 import { el, setAttribute, setText, show } from "../dom.js";
-import { setIcon } from "../icons.js";
+import { icon, setIcon } from "../icons.js";
 
 const LINK = {
   connecting: "Connecting…",
@@ -21,14 +21,19 @@ export function mountOwn(root, { toggle, end, reconnect }) {
   const link = el("span", { class: "link", "data-testid": "connection-state", role: "status" });
   const results = el("span", { class: "muted" });
   const again = el("button", { type: "button", "data-testid": "reconnect", text: "Connect again", onclick: reconnect });
-  const stop = el("button", { type: "button", class: "danger", "data-testid": "end", text: "End call", onclick: end });
+  const stop = el(
+    "button",
+    { type: "button", class: "danger", "data-testid": "end", onclick: end },
+    icon("hangUp"),
+    el("span", { text: "End call" }),
+  );
   const note = el("p", { class: "device-note", role: "status" });
   root.append(
     el("h2", { id: "own-title", tabindex: -1, "data-focus-in": "call", text: "Your call" }),
     el("div", { class: "video-frame" }, video, cover),
     el("div", { class: "connection" }, link, results, again),
     note,
-    el("div", { class: "buttons" }, ...buttons.map(({ node }) => node), stop),
+    el("div", { class: "call-buttons" }, ...buttons.map(({ node }) => node), stop),
   );
   return (state) => {
     show(root, state.phase === "call" || state.phase === "ending");
@@ -39,12 +44,17 @@ export function mountOwn(root, { toggle, end, reconnect }) {
     const ending = state.phase === "ending";
     setAttribute(link, "data-link", ending ? "ending" : state.link);
     setText(link, ending ? "Ending…" : LINK[state.link]);
-    setText(results, !ending && state.link === "connected" && state.stream === "lost" ? "No results arrive" : "");
+    setText(results, ending ? "" : hint(state));
     show(again, state.link === "lost" && !ending);
     show(note, state.deviceNote !== "");
     setText(note, state.deviceNote);
     setAttribute(stop, "disabled", ending);
   };
+}
+
+function hint({ link, stream }) {
+  if (link === "lost") return "Check that deepguard is running and that the network works.";
+  return link === "connected" && stream === "lost" ? "No results arrive" : "";
 }
 
 function deviceButton(source, toggle) {

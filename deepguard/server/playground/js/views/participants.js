@@ -21,6 +21,7 @@ export function mountParticipants(root) {
     const context = {
       sight: sightOf(state),
       now: serverNow(state.guard, Date.now() / 1000),
+      assesses: state.guard.detector?.assesses_deepfakes !== false,
       named: participants.length > 1,
     };
     keepList(

@@ -35,8 +35,8 @@ export function mountStart(root, { start }) {
     ),
     el("div", { class: "buttons" }, button, step),
   );
-  return ({ phase, step: waiting, info }) => {
-    show(root, phase === "start" || phase === "opening");
+  return ({ phase, step: waiting, info, problem }) => {
+    show(root, problem === null && (phase === "start" || phase === "opening"));
     setAttribute(button, "disabled", phase === "opening" || info === null);
     setText(step, waiting);
     if (!info) return;

@@ -12,10 +12,11 @@ const WORST_FIRST = ["alert", "suspicious", "error", "clear", "unknown"];
 
 /**
  * Lays the last `seconds` before `now` out over `width` pixels. From `unseenSince` on, where given, nothing is known.
+ * `over`: the call has ended at `now`.
  *
- * @returns {{height, lanes: [{label, y, blinds, bands, dots}], marks, ticks}} x in pixels from the left.
+ * @returns {{width, height, lanes: [{label, y, blinds, bands, dots}], marks, ticks}} x in pixels from the left.
  */
-export function layOut(guard, { now, seconds, width, unseenSince = null }) {
+export function layOut(guard, { now, seconds, width, unseenSince = null, over = false }) {
   const begin = now - seconds;
   const place = (at) => ((Math.min(now, Math.max(begin, at)) - begin) / seconds) * width;
   const lanes = [];
@@ -37,7 +38,7 @@ export function layOut(guard, { now, seconds, width, unseenSince = null }) {
   const marks = guard.notifications
     .filter(({ at }) => at >= begin && at <= now)
     .map(({ at, kind, title, id }) => ({ x: place(at), at, kind, title, id }));
-  return { height: TOP + lanes.length * (LANE + LANE_GAP) + BOTTOM, lanes, marks, ticks: ticks(seconds, width) };
+  return { width, height: TOP + lanes.length * (LANE + LANE_GAP) - LANE_GAP + BOTTOM, lanes, marks, ticks: ticks(seconds, width, over) };
 }
 
 /** In words, for whoever cannot see it. */
@@ -86,10 +87,11 @@ function thin(dots, slotSeconds, place) {
   return [...slots.values()].map((dot) => ({ ...dot, x: place(dot.at) }));
 }
 
-function ticks(seconds, width) {
+function ticks(seconds, width, over) {
+  const [last, past] = over ? ["end", "before"] : ["now", "ago"];
   const list = [];
   for (let back = 0; back <= seconds; back += 30) {
-    const label = back === 0 ? "now" : back % 60 === 0 ? `${back / 60} min ago` : "";
+    const label = back === 0 ? last : back % 60 === 0 ? `${back / 60} min ${past}` : "";
     const x = width - (back / seconds) * width;
     if (label || width >= 480) list.push({ x, label });
   }

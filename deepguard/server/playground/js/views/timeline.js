@@ -59,7 +59,7 @@ export function mountTimeline(root) {
     const now = frozen ?? present;
     unseenSince = frozen !== null || sightOf(state).fresh ? null : (unseenSince ?? now);
     const width = Math.max(120, frame.clientWidth - 2 * PAD);
-    const layout = layOut(state.guard, { now, seconds, width, unseenSince });
+    const layout = layOut(state.guard, { now, seconds, width, unseenSince, over: frozen !== null });
     show(empty, layout.lanes.length === 0);
     show(frame, layout.lanes.length > 0);
     setAttribute(picture, "viewBox", `${-PAD} 0 ${width + 2 * PAD} ${layout.height}`);
@@ -90,8 +90,8 @@ function hatching() {
   );
 }
 
-function drawTick({ x, label }, { height }) {
-  const anchor = label === "now" ? "end" : x === 0 ? "start" : "middle";
+function drawTick({ x, label }, { height, width }) {
+  const anchor = x === width ? "end" : x === 0 ? "start" : "middle";
   return svg(
     "g",
     { class: "tick" },

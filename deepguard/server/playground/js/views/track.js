@@ -3,7 +3,7 @@
 import { el, keepList, setAttribute, setText, show } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
 import { viewTrack } from "../watch.js";
-import { ago, decimal, judgementName, levelName, signalName, signalValue, sourceName } from "../words.js";
+import { ago, checkName, decimal, levelName, signalName, signalValue, sourceName } from "../words.js";
 
 const COUNTS = [
   ["taken", "Taken", "Pictures or pieces of sound taken from the call"],
@@ -12,7 +12,7 @@ const COUNTS = [
   ["dropped", "Dropped", "Never handed over: a newer one took its place, or the detector was away"],
 ];
 
-/** Builds the card of a source; its `update` takes {track, context: {sight, now}}. */
+/** Builds the card of a source; its `update` takes {track, context: {sight, now, assesses}}. */
 export function buildTrack(source) {
   const status = el("span", { class: "chip-text" });
   const symbol = el("span", { class: "symbol" });
@@ -42,7 +42,7 @@ export function buildTrack(source) {
     setText(status, view.watched ? levelName(view.level) : "Not watched");
     show(reason, !view.watched);
     setText(reason, view.watched ? "" : withLastLevel(view));
-    check.update(track.verdict, context.now);
+    check.update(track.verdict, context);
     const measured = Object.entries(track.verdict?.signals ?? {});
     show(signals, measured.length > 0);
     keepList(signals, measured, ([name]) => name, value);
@@ -69,8 +69,8 @@ function lastCheck() {
     score,
   );
   const node = el("div", { class: "check" }, el("p", {}, "Last check: ", judgement, " ", when), message, scale);
-  const update = (verdict, now) => {
-    setText(judgement, verdict ? judgementName(verdict.judgement) : "none yet");
+  const update = (verdict, { now, assesses }) => {
+    setText(judgement, verdict ? checkName(verdict.judgement, assesses) : "none yet");
     setText(when, verdict ? ago(now - verdict.at) : "");
     setText(message, verdict?.message ?? "");
     show(message, Boolean(verdict?.message));

@@ -1,0 +1,525 @@
+"""The playground's modules in a real browser, fed by hand: what the page claims, keeps and says.
+
+The page on a real server, in a real call, is tried elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from deepguard.server import app as server_app
+from deepguard.server.limits import SECURITY_HEADERS
+
+PLAYGROUND = server_app.PLAYGROUND
+HERE = "http://localhost/"
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+INFO = {
+    "version": "0",
+    "detector": {"type": "test", "label": "Test", "simulated": False, "assesses_deepfakes": True, "advisory": ""},
+    "sampling": {},
+    "limits": {},
+    "ice_servers": [],
+    "notifiers": ["log"],
+}
+
+
+def test_loads_nothing_from_elsewhere() -> None:
+    for file in PLAYGROUND.rglob("*"):
+        if file.is_file():
+            text = file.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
+            text = text.replace('"http://www.w3.org/2000/svg"', "")
+            assert not re.search(r"(?:src|href|import|from|url)\s*[=(]?\s*[\"']?(?:https?:)?//", text), file
+    markup = (PLAYGROUND / "index.html").read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)", markup)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Served:
+    """The page's folder and the answers of a server, at any address."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {"/api/info": (200, INFO)}
+        self.asked: list[str] = []
+
+    def __call__(self, route: Route) -> None:
+        path = "/" + route.request.url.split("/", 3)[3]
+        if path in self.answers:
+            self.asked.append(path)
+            status, body = self.answers[path]
+            route.fulfill(status=status, json=body, headers=SECURITY_HEADERS)
+            return
+        file = PLAYGROUND / (path.lstrip("/") or "index.html")
+        if not file.is_file():
+            route.fulfill(status=404, json={"detail": "Not Found"})
+            return
+        headers = {**SECURITY_HEADERS, "Content-Type": mimetypes.guess_type(file.name)[0] or "text/plain"}
+        route.fulfill(body=file.read_bytes(), headers=headers)
+
+
+@pytest.fixture
+def served() -> Served:
+    return Served()
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    context = browser.new_context()
+    context.route("**/*", served)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def modules(page: Page) -> Page:
+    """The page with its modules at hand as globals."""
+    page.goto(HERE)
+    page.evaluate(
+        """async () => {
+            const names = ["state", "watch", "words", "store", "views/timeline-layout", "views/transitions",
+                "views/notifications", "views/participants", "views/timeline", "views/sampling", "views/messages"];
+            for (const name of names) Object.assign(globalThis, await import(`./js/${name}.js`));
+            globalThis.play = (events, from = NOTHING) =>
+                events.reduce((state, event) => advance(state, event, event.at + 0.1), from);
+        }"""
+    )
+    return page
+
+
+WATCHED = {"covered": True, "reason": None, "text": "Watched"}
+BLIND = {"covered": False, "reason": "no_media", "text": "Off, or nothing arrives"}
+
+
+def verdict(at: float, source: str = "camera", judgement: str = "clear", **more: Any) -> dict[str, Any]:
+    return {
+        "type": "verdict",
+        "at": at,
+        "participant": "p",
+        "source": source,
+        "judgement": judgement,
+        "score": None,
+        "message": "",
+        "detector": "test",
+        "model": "",
+        "captured_at": at,
+        "signals": {},
+        "blind": None,
+    } | more
+
+
+def coverage(at: float, covered: dict[str, Any], source: str = "camera") -> dict[str, Any]:
+    return {"type": "coverage", "at": at, "participant": "p", "source": source, "coverage": covered}
+
+
+def level(at: float, before: str, after: str, source: str | None = "camera") -> dict[str, Any]:
+    return {
+        "type": "level", "at": at, "participant": "p", "source": source, "before": before, "after": after, "cause": "why",
+    }  # fmt: skip
+
+
+def notification(at: float, ident: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "notification",
+        "at": at,
+        "id": ident,
+        "kind": "incident.opened",
+        "title": "Alert",
+        "detail": "",
+        "level": "alert",
+        "participant": "p",
+        "source": None,
+        "incident_id": "i",
+        "simulated": False,
+    } | more
+
+
+def state(at: float, recent: list[dict[str, Any]], tracks: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "state",
+        "at": at,
+        "call": {"id": "c", "started_at": 0, "ended_at": None, "ended_reason": None},
+        "detector": INFO["detector"] | {"health": {"state": "up", "detail": ""}},
+        "participants": [{"id": "p", "level": "clear", "incident_id": None, "tracks": tracks}],
+        "sampling": {"video": {}, "audio": {}, "burst": False},
+        "recent": recent,
+    } | more
+
+
+def track(source: str, **more: Any) -> dict[str, Any]:
+    return {"source": source, "level": "clear", "coverage": WATCHED, "last_verdict": None, "samples": {}} | more
+
+
+SOURCES = st.sampled_from(["camera", "microphone"])
+LEVELS = st.sampled_from(["clear", "suspicious", "alert"])
+EVENTS = st.one_of(
+    st.builds(verdict, st.just(0), SOURCES, st.sampled_from(["clear", "suspicious", "alert", "error", "unknown"])),
+    st.builds(coverage, st.just(0), st.sampled_from([WATCHED, BLIND]), SOURCES),
+    st.builds(level, st.just(0), LEVELS, LEVELS, st.one_of(st.none(), SOURCES)),
+)
+
+
+@pytest.mark.browser
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    events=st.lists(EVENTS, max_size=40),
+    link=st.sampled_from(["connecting", "connected", "interrupted", "lost"]),
+    stream=st.sampled_from(["open", "lost"]),
+)
+def test_only_a_watched_track_is_ever_called_clear(
+    modules: Page, events: list[dict[str, Any]], link: str, stream: str
+) -> None:
+    told = [{**event, "at": 1000 + index} for index, event in enumerate(events)]
+    shown = modules.evaluate(
+        """([events, link, stream]) => {
+            const root = document.createElement("div");
+            mountParticipants(root)({ ...IDLE, phase: "call", link, stream, guard: play(events) });
+            const read = (node, name) => ({ covered: node.dataset.covered, text: node.querySelector(name).textContent });
+            return {
+                tracks: [...root.querySelectorAll(".track")].map((node) =>
+                    ({ source: node.dataset.testid.slice(6), ...read(node, ".chip") })),
+                callers: [...root.querySelectorAll(".level")].map((node) => read(node, ".level-name")),
+            };
+        }""",
+        [told, link, stream],
+    )
+    fresh = link == "connected" and stream == "open"
+    covered = {event["source"]: fresh and event["coverage"]["covered"] for event in told if event["type"] == "coverage"}
+    for one in shown["tracks"]:
+        watched = covered.get(one["source"], False)
+        assert one["covered"] == str(watched).lower()
+        assert (one["text"] == "Not watched") is not watched
+    for caller in shown["callers"]:
+        of_all = [covered.get(one["source"], False) for one in shown["tracks"]]
+        expected = "true" if of_all and all(of_all) else "partial" if any(of_all) else "false"
+        assert caller["covered"] == expected
+        assert (caller["text"] == "Not watched") is (expected == "false")
+
+
+@pytest.mark.browser
+def test_a_long_call_does_not_grow_the_page(modules: Page) -> None:
+    sizes = modules.evaluate(
+        """() => {
+            const mounts = { transitions: mountTransitions, notifications: mountNotifications,
+                participants: mountParticipants, timeline: mountTimeline, messages: mountMessages };
+            const roots = Object.fromEntries(Object.keys(mounts).map((name) => [name, document.createElement("div")]));
+            document.body.append(...Object.values(roots));
+            const views = Object.entries(mounts).map(([name, mount]) => mount(roots[name]));
+            let guard = NOTHING;
+            const sizes = [];
+            for (let at = 0; at < 6000; at += 1) {
+                const time = 1000 + at / 20;
+                const event = { at: time, participant: "p", source: "camera" };
+                const told = [
+                    { ...event, type: "verdict", judgement: "clear", score: null, message: "", signals: { [`s${at % 7}`]: 1 } },
+                    { ...event, type: "level", before: "clear", after: at % 2 ? "clear" : "alert", cause: "" },
+                    { ...event, type: "coverage", coverage: { covered: at % 2 === 1, reason: null, text: "" } },
+                    { ...event, type: "notification", id: `n${at}`, kind: "coverage.lost", title: "", detail: "" },
+                    { ...event, type: "delivery", notification_id: `n${at}`, notifier: "log", status: "failed", seconds: 0 },
+                ];
+                guard = told.reduce((state, one) => advance(state, one, time), guard);
+                if (at % 1500 === 1499) {
+                    for (const view of views) view({ ...IDLE, phase: "ended", guard });
+                    views[2]({ ...IDLE, phase: "call", link: "connected", stream: "open", guard });
+                    sizes.push({ elements: document.querySelectorAll("*").length, state: JSON.stringify(
+                        guard, (_, value) => (value instanceof Map ? [...value] : value)).length });
+                }
+            }
+            return sizes;
+        }"""
+    )
+    assert sizes[-1]["elements"] <= sizes[0]["elements"] + 20
+    assert sizes[-1]["state"] <= sizes[0]["state"] * 1.2
+    assert sizes[-1]["elements"] < 6000
+
+
+@pytest.mark.browser
+def test_a_new_state_repeats_nothing_and_forgets_nothing(modules: Page) -> None:
+    early = [
+        coverage(100, WATCHED),
+        verdict(101),
+        level(102, "clear", "alert"),
+        level(102, "clear", "alert", None),
+        notification(103, "a"),
+    ]
+    late = [level(120, "alert", "clear"), level(120, "alert", "clear", None), notification(121, "b"), verdict(122)]
+    now = state(130, [*early[2:], *late], [track("camera", coverage=BLIND), track("screen", level="suspicious")])
+    told = modules.evaluate(
+        """([first, again]) => {
+            const { transitions, notifications, participants } = play([again], play(first));
+            const { level, tracks } = participants.get("p");
+            const camera = tracks.get("camera");
+            return { transitions: transitions.map(({ at, kind }) => [at, kind]), level,
+                notifications: notifications.map(({ id }) => id), dots: camera.dots.map(({ at }) => at),
+                levels: camera.levels.map(({ at, level }) => [at, level]), covered: camera.coverage.covered,
+                since: camera.coverages.at(-1).at, screen: tracks.get("screen").level };
+        }""",
+        [early, now],
+    )
+    assert told == {
+        "transitions": [[100, "coverage"], [102, "level"], [102, "level"], [120, "level"], [120, "level"]],
+        "level": "clear",
+        "notifications": ["a", "b"],
+        "dots": [101, 122],
+        "levels": [[100, "clear"], [102, "alert"], [120, "clear"]],
+        "covered": False,
+        "since": 102,
+        "screen": "suspicious",
+    }
+
+
+@pytest.mark.browser
+def test_times_follow_the_servers_clock(modules: Page) -> None:
+    ahead = modules.evaluate(
+        """(event) => {
+            const slow = advance(NOTHING, event, event.at - 3600 + 5);
+            const quick = advance(slow, { ...event, at: event.at + 10 }, event.at + 10 - 3600 + 0.05);
+            return serverNow(quick, event.at + 10 - 3600 + 1) - (event.at + 10);
+        }""",
+        verdict(5000),
+    )
+    assert ahead == pytest.approx(0.95)
+
+
+@pytest.mark.browser
+def test_what_is_not_seen_is_hatched_on_the_time_line(modules: Page) -> None:
+    events = [coverage(100, WATCHED), level(110, "clear", "alert"), coverage(150, BLIND), coverage(160, WATCHED)]
+    lanes = modules.evaluate(
+        "([events, unseenSince]) => layOut(play(events), { now: 200, seconds: 100, width: 1000, unseenSince }).lanes",
+        [events, 190],
+    )
+    assert [(band["x"], band["width"], band["level"]) for band in lanes[0]["bands"]] == [
+        (0, 100, "clear"),
+        (100, 900, "alert"),
+    ]
+    assert [(blind["x"], blind["width"]) for blind in lanes[0]["blinds"]] == [(500, 100), (900, 100)]
+
+
+@pytest.mark.browser
+def test_the_worst_of_crowded_checks_is_drawn(modules: Page) -> None:
+    events = [verdict(100 + index / 100, judgement="alert" if index == 50 else "clear") for index in range(100)]
+    dots = modules.evaluate(
+        "(events) => layOut(play(events), { now: 120, seconds: 120, width: 600 }).lanes[0].dots", events
+    )
+    assert len(dots) <= 3
+    assert "alert" in [dot["judgement"] for dot in dots]
+
+
+@pytest.mark.browser
+def test_names_and_messages_from_outside_stay_text(modules: Page) -> None:
+    evil = "<img src=x onerror=document.title='owned'>"
+    events = [
+        verdict(100, message=evil, signals={evil: evil}) | {"participant": evil},
+        notification(101, "a", title=evil, detail=evil),
+        {"type": "delivery", "at": 102, "notification_id": "a", "notifier": evil, "status": evil, "detail": evil, "seconds": 1},
+        level(103, evil, evil) | {"cause": evil},
+    ]  # fmt: skip
+    seen = modules.evaluate(
+        """(events) => {
+            const root = document.createElement("div");
+            document.body.append(root);
+            const state = { ...IDLE, phase: "call", link: "connected", stream: "open", guard: play(events),
+                messages: { count: 1, latest: [{ number: 1, at: 1, message: events[0] }] } };
+            for (const mount of [mountParticipants, mountTransitions, mountNotifications, mountMessages]) {
+                const part = document.createElement("div");
+                root.append(part);
+                mount(part)(state);
+            }
+            return { images: root.querySelectorAll("img").length, text: root.textContent };
+        }""",
+        events,
+    )
+    assert seen["images"] == 0
+    assert seen["text"].count("onerror") >= 8
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (422, {"detail": [{"loc": ["video", "burst_fps"], "msg": "Input should be at most 30"}]}, "at most 30"),
+        (404, {"detail": "There is no such call."}, "There is no such call."),
+    ],
+)
+def test_a_refused_sampling_change_is_told_at_its_field(modules: Page, status: int, body: Any, words: str) -> None:
+    told = modules.evaluate(
+        """async ([status, body]) => {
+            const { ApiError } = await import("./js/api.js");
+            const root = document.createElement("div");
+            document.body.append(root);
+            const sampling = { video: { burst_fps: 1, normal_fps: 0.2, quality: 75 }, audio: { interval: 60 }, burst: false };
+            const fields = Array.isArray(body.detail) ? body.detail : [];
+            const refusal = new ApiError(fields.length ? "" : body.detail, status, fields);
+            const update = mountSampling(root, { changeSampling: () => Promise.reject(refusal) });
+            update({ ...IDLE, phase: "call", guard: { ...NOTHING, sampling, call: { id: "c" } }, info: null });
+            const input = root.querySelector("[data-testid=sampling-burst-fps]");
+            input.value = "99";
+            input.dispatchEvent(new Event("input"));
+            input.dispatchEvent(new Event("change"));
+            await new Promise((resolve) => setTimeout(resolve));
+            const described = input.getAttribute("aria-describedby").split(" ");
+            return { invalid: input.getAttribute("aria-invalid"), value: input.value,
+                error: described.map((id) => root.querySelector(`#${id}`).textContent).join(" "),
+                status: root.querySelector("[data-testid=sampling-status]").textContent };
+        }""",
+        [status, body],
+    )
+    assert told["invalid"] == "true"
+    assert told["value"] == "99"
+    assert words in told["error"]
+    assert "Not saved" in told["status"]
+
+
+def deny(page: Page, error: str, *, only: str | None = None) -> None:
+    """Let the browser refuse devices: all of them, or whenever `only` ("video", "audio") is asked for."""
+    page.add_init_script(
+        f"""navigator.mediaDevices.getUserMedia = (wanted) => {{
+            (globalThis.asked ??= []).push(Object.keys(wanted).sort().join("+"));
+            if ({json.dumps(only)} && !wanted[{json.dumps(only)}]) return new Promise(() => {{}});
+            return Promise.reject(new DOMException("", "{error}"));
+        }};"""
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotAllowedError", "site settings"),
+        ("NotFoundError", "Connect the device"),
+        ("NotReadableError", "Close other programs"),
+        ("TypeError", "Reload the page"),
+    ],
+)
+def test_a_refused_camera_says_what_to_do(page: Page, served: Served, error: str, words: str) -> None:
+    deny(page, error)
+    page.goto(HERE)
+    page.get_by_test_id("start").click()
+    problem = page.get_by_test_id("error")
+    problem.wait_for()
+    assert words in problem.inner_text()
+    assert page.get_by_test_id("retry").is_visible()
+    assert "/start" not in served.asked
+
+
+@pytest.mark.browser
+def test_one_device_alone_can_be_chosen(page: Page) -> None:
+    deny(page, "NotReadableError", only="video")
+    page.goto(HERE)
+    page.get_by_test_id("start").click()
+    page.get_by_test_id("only-microphone").click()
+    page.get_by_text("Waiting for permission to use the microphone").wait_for()
+    assert page.evaluate("asked") == ["audio+video", "audio"]
+
+
+@pytest.mark.browser
+def test_an_unencrypted_address_is_explained(page: Page, served: Served) -> None:
+    page.goto("http://guard.example:7860/")
+    page.get_by_test_id("start").click()
+    problem = page.get_by_test_id("error")
+    problem.wait_for()
+    assert "http://localhost:7860" in problem.inner_text()
+    assert "https" in problem.inner_text()
+    assert "/start" not in served.asked
+
+
+OPEN_DEVICES = """navigator.mediaDevices.getUserMedia = async () => {
+    const stream = document.createElement("canvas").captureStream();
+    globalThis.devices = [...(globalThis.devices ?? []), ...stream.getTracks()];
+    return stream;
+};"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(503, "takes no further call"), (409, "already taken"), (403, "trust"), (500, "could not start")],
+)
+def test_a_server_that_refuses_is_explained_and_the_camera_is_let_go(
+    page: Page, served: Served, status: int, words: str
+) -> None:
+    served.answers["/start"] = (status, {"detail": "Because <b>so</b>."})
+    page.add_init_script(OPEN_DEVICES)
+    page.goto(HERE)
+    page.get_by_test_id("start").click()
+    problem = page.get_by_test_id("error")
+    problem.wait_for()
+    assert words in problem.inner_text()
+    assert "Because <b>so</b>." in problem.inner_text()
+    assert page.evaluate("devices.map((track) => track.readyState)") == ["ended"]
+    served.answers["/start"] = (200, {"sessionId": "s"})
+    served.answers["/sessions/s/api/offer"] = (404, {"detail": "There is no such call."})
+    page.get_by_test_id("retry").click()
+    page.get_by_text("There is no such call.").wait_for()
+    assert page.evaluate("devices.map((track) => track.readyState)") == ["ended", "ended"]
+
+
+@pytest.mark.browser
+def test_a_server_that_is_gone_is_explained(page: Page, served: Served) -> None:
+    served.answers["/api/info"] = (502, None)
+    page.goto(HERE)
+    page.get_by_test_id("retry").wait_for()
+    served.answers["/api/info"] = (200, INFO)
+    page.get_by_test_id("retry").click()
+    page.get_by_test_id("start").wait_for()
+    assert page.get_by_test_id("error").is_hidden()
+    assert page.get_by_test_id("detector-banner").is_hidden()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("detector", "words"),
+    [
+        ({"simulated": True, "advisory": "Scripted."}, "Scripted."),
+        ({"assesses_deepfakes": False, "advisory": ""}, "Deepfake: not assessed."),
+    ],
+)
+def test_the_banner_says_what_the_detector_is_not(
+    page: Page, served: Served, detector: dict[str, Any], words: str
+) -> None:
+    served.answers["/api/info"] = (200, INFO | {"detector": INFO["detector"] | detector})
+    page.goto(HERE)
+    banner = page.get_by_test_id("detector-banner")
+    banner.wait_for()
+    assert words in banner.inner_text()
+
+
+@pytest.mark.browser
+def test_a_keyboard_alone_starts_a_call(page: Page) -> None:
+    deny(page, "NotAllowedError")
+    page.goto(HERE)
+    page.get_by_test_id("start").wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=start]').disabled")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.testid") == "start":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.get_by_test_id("error").wait_for()
