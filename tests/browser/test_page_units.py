@@ -1,42 +1,20 @@
-"""The playground's modules in a real browser, fed by hand: what the page claims, keeps and says.
+"""The playground's modules in a real browser, fed by hand: what the page claims and keeps.
 
 The page on a real server, in a real call, is tried elsewhere.
 """
 
 from __future__ import annotations
 
-import json
-import mimetypes
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Page
 
-from deepguard.server import app as server_app
-from deepguard.server.limits import SECURITY_HEADERS
-
-PLAYGROUND = server_app.PLAYGROUND
-HERE = "http://localhost/"
-BROWSER_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-INFO = {
-    "version": "0",
-    "detector": {"type": "test", "label": "Test", "simulated": False, "assesses_deepfakes": True, "advisory": ""},
-    "sampling": {},
-    "limits": {},
-    "ice_servers": [],
-    "notifiers": ["log"],
-}
+from deepguard.server.app import PLAYGROUND
+from support.playground import BLIND, HERE, WATCHED, coverage, level, notification, state, track, verdict
 
 
 def test_loads_nothing_from_elsewhere() -> None:
@@ -47,54 +25,6 @@ def test_loads_nothing_from_elsewhere() -> None:
             assert not re.search(r"(?:src|href|import|from|url)\s*[=(]?\s*[\"']?(?:https?:)?//", text), file
     markup = (PLAYGROUND / "index.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)", markup)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_FLAGS)
-        yield chromium
-        chromium.close()
-
-
-class Served:
-    """The page's folder and the answers of a server, at any address."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {"/api/info": (200, INFO)}
-        self.asked: list[str] = []
-
-    def __call__(self, route: Route) -> None:
-        path = "/" + route.request.url.split("/", 3)[3]
-        if path in self.answers:
-            self.asked.append(path)
-            status, body = self.answers[path]
-            route.fulfill(status=status, json=body, headers=SECURITY_HEADERS)
-            return
-        file = PLAYGROUND / (path.lstrip("/") or "index.html")
-        if not file.is_file():
-            route.fulfill(status=404, json={"detail": "Not Found"})
-            return
-        headers = {**SECURITY_HEADERS, "Content-Type": mimetypes.guess_type(file.name)[0] or "text/plain"}
-        route.fulfill(body=file.read_bytes(), headers=headers)
-
-
-@pytest.fixture
-def served() -> Served:
-    return Served()
-
-
-@pytest.fixture
-def page(browser: Browser, served: Served) -> Iterator[Page]:
-    context = browser.new_context()
-    context.route("**/*", served)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    yield opened
-    context.close()
-    assert errors == []
 
 
 @pytest.fixture
@@ -111,69 +41,6 @@ def modules(page: Page) -> Page:
         }"""
     )
     return page
-
-
-WATCHED = {"covered": True, "reason": None, "text": "Watched"}
-BLIND = {"covered": False, "reason": "no_media", "text": "Off, or nothing arrives"}
-
-
-def verdict(at: float, source: str = "camera", judgement: str = "clear", **more: Any) -> dict[str, Any]:
-    return {
-        "type": "verdict",
-        "at": at,
-        "participant": "p",
-        "source": source,
-        "judgement": judgement,
-        "score": None,
-        "message": "",
-        "detector": "test",
-        "model": "",
-        "captured_at": at,
-        "signals": {},
-        "blind": None,
-    } | more
-
-
-def coverage(at: float, covered: dict[str, Any], source: str = "camera") -> dict[str, Any]:
-    return {"type": "coverage", "at": at, "participant": "p", "source": source, "coverage": covered}
-
-
-def level(at: float, before: str, after: str, source: str | None = "camera") -> dict[str, Any]:
-    return {
-        "type": "level", "at": at, "participant": "p", "source": source, "before": before, "after": after, "cause": "why",
-    }  # fmt: skip
-
-
-def notification(at: float, ident: str, **more: Any) -> dict[str, Any]:
-    return {
-        "type": "notification",
-        "at": at,
-        "id": ident,
-        "kind": "incident.opened",
-        "title": "Alert",
-        "detail": "",
-        "level": "alert",
-        "participant": "p",
-        "source": None,
-        "incident_id": "i",
-        "simulated": False,
-    } | more
-
-
-def state(at: float, recent: list[dict[str, Any]], tracks: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "state",
-        "at": at,
-        "call": {"id": "c", "started_at": 0, "ended_at": None, "ended_reason": None},
-        "detector": INFO["detector"] | {"health": {"state": "up", "detail": ""}},
-        "participants": [{"id": "p", "level": "clear", "incident_id": None, "tracks": tracks}],
-        "sampling": {"video": {}, "audio": {}, "burst": False},
-        "recent": recent,
-    } | more
-
-
-def track(source: str, **more: Any) -> dict[str, Any]:
-    return {"source": source, "level": "clear", "coverage": WATCHED, "last_verdict": None, "samples": {}} | more
 
 
 SOURCES = st.sampled_from(["camera", "microphone"])
@@ -200,7 +67,8 @@ def test_only_a_watched_track_is_ever_called_clear(
         """([events, link, stream]) => {
             const root = document.createElement("div");
             mountParticipants(root)({ ...IDLE, phase: "call", link, stream, guard: play(events) });
-            const read = (node, name) => ({ covered: node.dataset.covered, text: node.querySelector(name).textContent });
+            const read = (node, name) =>
+                ({ covered: node.dataset.covered, text: node.querySelector(name).textContent });
             return {
                 tracks: [...root.querySelectorAll(".track")].map((node) =>
                     ({ source: node.dataset.testid.slice(6), ...read(node, ".chip") })),
@@ -237,11 +105,11 @@ def test_a_long_call_does_not_grow_the_page(modules: Page) -> None:
                 const time = 1000 + at / 20;
                 const event = { at: time, participant: "p", source: "camera" };
                 const told = [
-                    { ...event, type: "verdict", judgement: "clear", score: null, message: "", signals: { [`s${at % 7}`]: 1 } },
+                    { ...event, type: "verdict", judgement: "clear", score: 1, signals: { [`s${at % 7}`]: 1 } },
                     { ...event, type: "level", before: "clear", after: at % 2 ? "clear" : "alert", cause: "" },
                     { ...event, type: "coverage", coverage: { covered: at % 2 === 1, reason: null, text: "" } },
                     { ...event, type: "notification", id: `n${at}`, kind: "coverage.lost", title: "", detail: "" },
-                    { ...event, type: "delivery", notification_id: `n${at}`, notifier: "log", status: "failed", seconds: 0 },
+                    { ...event, type: "delivery", notification_id: `n${at}`, notifier: "log", status: "failed" },
                 ];
                 guard = told.reduce((state, one) => advance(state, one, time), guard);
                 if (at % 1500 === 1499) {
@@ -337,9 +205,10 @@ def test_names_and_messages_from_outside_stay_text(modules: Page) -> None:
     events = [
         verdict(100, message=evil, signals={evil: evil}) | {"participant": evil},
         notification(101, "a", title=evil, detail=evil),
-        {"type": "delivery", "at": 102, "notification_id": "a", "notifier": evil, "status": evil, "detail": evil, "seconds": 1},
+        {"type": "delivery", "at": 102, "notification_id": "a", "seconds": 1}
+        | {"notifier": evil, "status": evil, "detail": evil},
         level(103, evil, evil) | {"cause": evil},
-    ]  # fmt: skip
+    ]
     seen = modules.evaluate(
         """(events) => {
             const root = document.createElement("div");
@@ -373,7 +242,7 @@ def test_a_refused_sampling_change_is_told_at_its_field(modules: Page, status: i
             const { ApiError } = await import("./js/api.js");
             const root = document.createElement("div");
             document.body.append(root);
-            const sampling = { video: { burst_fps: 1, normal_fps: 0.2, quality: 75 }, audio: { interval: 60 }, burst: false };
+            const sampling = { video: { burst_fps: 1, normal_fps: 0.2 }, audio: { interval: 60 }, burst: false };
             const fields = Array.isArray(body.detail) ? body.detail : [];
             const refusal = new ApiError(fields.length ? "" : body.detail, status, fields);
             const update = mountSampling(root, { changeSampling: () => Promise.reject(refusal) });
@@ -394,132 +263,3 @@ def test_a_refused_sampling_change_is_told_at_its_field(modules: Page, status: i
     assert told["value"] == "99"
     assert words in told["error"]
     assert "Not saved" in told["status"]
-
-
-def deny(page: Page, error: str, *, only: str | None = None) -> None:
-    """Let the browser refuse devices: all of them, or whenever `only` ("video", "audio") is asked for."""
-    page.add_init_script(
-        f"""navigator.mediaDevices.getUserMedia = (wanted) => {{
-            (globalThis.asked ??= []).push(Object.keys(wanted).sort().join("+"));
-            if ({json.dumps(only)} && !wanted[{json.dumps(only)}]) return new Promise(() => {{}});
-            return Promise.reject(new DOMException("", "{error}"));
-        }};"""
-    )
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        ("NotAllowedError", "site settings"),
-        ("NotFoundError", "Connect the device"),
-        ("NotReadableError", "Close other programs"),
-        ("TypeError", "Reload the page"),
-    ],
-)
-def test_a_refused_camera_says_what_to_do(page: Page, served: Served, error: str, words: str) -> None:
-    deny(page, error)
-    page.goto(HERE)
-    page.get_by_test_id("start").click()
-    problem = page.get_by_test_id("error")
-    problem.wait_for()
-    assert words in problem.inner_text()
-    assert page.get_by_test_id("retry").is_visible()
-    assert "/start" not in served.asked
-
-
-@pytest.mark.browser
-def test_one_device_alone_can_be_chosen(page: Page) -> None:
-    deny(page, "NotReadableError", only="video")
-    page.goto(HERE)
-    page.get_by_test_id("start").click()
-    page.get_by_test_id("only-microphone").click()
-    page.get_by_text("Waiting for permission to use the microphone").wait_for()
-    assert page.evaluate("asked") == ["audio+video", "audio"]
-
-
-@pytest.mark.browser
-def test_an_unencrypted_address_is_explained(page: Page, served: Served) -> None:
-    page.goto("http://guard.example:7860/")
-    page.get_by_test_id("start").click()
-    problem = page.get_by_test_id("error")
-    problem.wait_for()
-    assert "http://localhost:7860" in problem.inner_text()
-    assert "https" in problem.inner_text()
-    assert "/start" not in served.asked
-
-
-OPEN_DEVICES = """navigator.mediaDevices.getUserMedia = async () => {
-    const stream = document.createElement("canvas").captureStream();
-    globalThis.devices = [...(globalThis.devices ?? []), ...stream.getTracks()];
-    return stream;
-};"""
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [(503, "takes no further call"), (409, "already taken"), (403, "trust"), (500, "could not start")],
-)
-def test_a_server_that_refuses_is_explained_and_the_camera_is_let_go(
-    page: Page, served: Served, status: int, words: str
-) -> None:
-    served.answers["/start"] = (status, {"detail": "Because <b>so</b>."})
-    page.add_init_script(OPEN_DEVICES)
-    page.goto(HERE)
-    page.get_by_test_id("start").click()
-    problem = page.get_by_test_id("error")
-    problem.wait_for()
-    assert words in problem.inner_text()
-    assert "Because <b>so</b>." in problem.inner_text()
-    assert page.evaluate("devices.map((track) => track.readyState)") == ["ended"]
-    served.answers["/start"] = (200, {"sessionId": "s"})
-    served.answers["/sessions/s/api/offer"] = (404, {"detail": "There is no such call."})
-    page.get_by_test_id("retry").click()
-    page.get_by_text("There is no such call.").wait_for()
-    assert page.evaluate("devices.map((track) => track.readyState)") == ["ended", "ended"]
-
-
-@pytest.mark.browser
-def test_a_server_that_is_gone_is_explained(page: Page, served: Served) -> None:
-    served.answers["/api/info"] = (502, None)
-    page.goto(HERE)
-    page.get_by_test_id("retry").wait_for()
-    served.answers["/api/info"] = (200, INFO)
-    page.get_by_test_id("retry").click()
-    page.get_by_test_id("start").wait_for()
-    assert page.get_by_test_id("error").is_hidden()
-    assert page.get_by_test_id("detector-banner").is_hidden()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    ("detector", "words"),
-    [
-        ({"simulated": True, "advisory": "Scripted."}, "Scripted."),
-        ({"assesses_deepfakes": False, "advisory": ""}, "Deepfake: not assessed."),
-    ],
-)
-def test_the_banner_says_what_the_detector_is_not(
-    page: Page, served: Served, detector: dict[str, Any], words: str
-) -> None:
-    served.answers["/api/info"] = (200, INFO | {"detector": INFO["detector"] | detector})
-    page.goto(HERE)
-    banner = page.get_by_test_id("detector-banner")
-    banner.wait_for()
-    assert words in banner.inner_text()
-
-
-@pytest.mark.browser
-def test_a_keyboard_alone_starts_a_call(page: Page) -> None:
-    deny(page, "NotAllowedError")
-    page.goto(HERE)
-    page.get_by_test_id("start").wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=start]').disabled")
-    for _ in range(5):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.dataset.testid") == "start":
-            break
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    page.keyboard.press("Enter")
-    page.get_by_test_id("error").wait_for()
