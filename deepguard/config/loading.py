@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from deepguard.config.models import Config, DetectorEntry, NotifierCommon, NotifierEntry
 from deepguard.config.reading import read_source
 from deepguard.config.source import Keys, Source, name_of
-from deepguard.config.suggest import closest, did_you_mean
-from deepguard.config.wording import message_for, path_in, texts_in, without
+from deepguard.config.suggest import did_you_mean
+from deepguard.config.wording import message_for, path_in, texts_in, truth_values, without
 from deepguard.contracts import DetectorType, NotifierType, PluginConfig
 from deepguard.errors import ConfigError, PluginError
 
@@ -138,11 +138,13 @@ class _Loading:
         # A secret in the wrong line must not be shown; a name is made of letters, and is in the file itself.
         shown = _PLUGIN_NAME.fullmatch(name) and keys not in self._source.expanded
         message = f"no {kind} named '{name}' is installed" if shown else f"no {kind} of this name is installed"
-        if guess := closest(name, [*self._host.names, *([AUTO] if kind == "detector" else [])]):
-            message += f"; did you mean '{guess}'?"
+        if guess := did_you_mean(name, [*self._host.names, *([AUTO] if kind == "detector" else [])]):
+            message += guess
         elif shown:
             message += f"; if its package is called deepguard-{name}, run `pip install deepguard-{name}`;"
-        return message + " `deepguard plugins` lists what is installed"
+        else:
+            message += ";"
+        return f"{message} `deepguard plugins` lists what is installed"
 
     def _detector_type(self, detector: dict[str, Any]) -> object:
         name = detector.get("type", AUTO)
@@ -213,7 +215,10 @@ class _Loading:
     def _validate(self, model: type[Model], data: dict[str, Any], keys: Keys, also: Iterable[str] = ()) -> Model | None:
         """Check one part against its model; ``also`` names settings that stand beside the model's own."""
         try:
-            return model.model_validate(data, context={"environ": self._environ})
+            checked = model.model_validate(data, context={"environ": self._environ})
+            for path in truth_values(data, checked):
+                self._source.problem((*keys, *path), "must be a number")
+            return checked
         except ValidationError as error:
             found: dict[Keys, list[str]] = {}
             unknown: set[Keys] = set()
@@ -221,6 +226,8 @@ class _Loading:
             for details in error.errors(include_url=False, include_input=False):
                 path = path_in(data, details["loc"])
                 said = message_for(details, model, path, self._source.at((*keys, *path)), also, hidden)
+                if (*keys, *path) in self._source.expanded:
+                    said += ", once its variables are replaced"
                 # The members of a union complain one by one.
                 if said not in found.setdefault(path, []):
                     found[path].append(said)

@@ -14,17 +14,13 @@ from deepguard.model import NotificationKind
 class Section(BaseModel):
     """Base of every section."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class VideoParams(Section):
     """How the camera is sampled."""
 
-    burst_fps: float = Field(
-        default=1.0, gt=0, le=30, description="Samples a second while SUSPICIOUS or ALERT."
-    )
+    burst_fps: float = Field(default=1.0, gt=0, le=30, description="Samples a second while SUSPICIOUS or ALERT.")
     normal_fps: float = Field(default=0.2, gt=0, le=30, description="Samples a second otherwise.")
     quality: int = Field(default=75, ge=1, le=100, description="JPEG or WebP quality.")
     format: Literal["jpeg", "webp"] = Field(default="jpeg", description="Encoding of a sample.")
@@ -40,18 +36,10 @@ class VideoParams(Section):
 class AudioParams(Section):
     """How the microphone is sampled."""
 
-    sample_rate: Literal[16000] = Field(
-        default=16000, description="Hz. Detectors take 16 kHz mono."
-    )
-    sample_size: int = Field(
-        default=48000, ge=8000, le=480000, description="Samples a chunk; 48000 are 3 seconds."
-    )
-    interval: float = Field(
-        default=60.0, ge=0, le=3600, description="Seconds from one audio sample to the next."
-    )
-    burst_interval: float = Field(
-        default=10.0, ge=0, le=3600, description="The same while SUSPICIOUS or ALERT."
-    )
+    sample_rate: Literal[16000] = Field(default=16000, description="Hz. Detectors take 16 kHz mono.")
+    sample_size: int = Field(default=48000, ge=8000, le=480000, description="Samples a chunk; 48000 are 3 seconds.")
+    interval: float = Field(default=60.0, ge=0, le=3600, description="Seconds from one audio sample to the next.")
+    burst_interval: float = Field(default=10.0, ge=0, le=3600, description="The same while SUSPICIOUS or ALERT.")
     min_speech: float = Field(
         default=0.5,
         ge=0.1,
@@ -67,9 +55,7 @@ class ThresholdParams(Section):
         default=1, ge=1, le=1000, description="To rise to SUSPICIOUS: verdicts at least suspicious."
     )
     alert_after: int = Field(default=1, ge=1, le=1000, description="To rise to ALERT.")
-    clear_after: int = Field(
-        default=1, ge=1, le=1000, description="To fall back: verdicts below the present level."
-    )
+    clear_after: int = Field(default=1, ge=1, le=1000, description="To fall back: verdicts below the present level.")
 
     def thresholds(self) -> Thresholds:
         """The same values as the policy takes them."""
@@ -88,9 +74,7 @@ class CoverageParams(Section):
         le=300,
         description="Seconds that a sample waits for its verdict; also the silence that makes a track blind.",
     )
-    notify_after: float = Field(
-        default=10.0, ge=0, le=3600, description="Seconds blind until notifiers are told."
-    )
+    notify_after: float = Field(default=10.0, ge=0, le=3600, description="Seconds blind until notifiers are told.")
 
 
 class PolicyParams(Section):
@@ -136,9 +120,7 @@ class NotifierCommon(Section):
         default=("alert", "updated", "resolved", "coverage_lost", "coverage_regained"),
         description="What it is told.",
     )
-    timeout: float = Field(
-        default=10.0, gt=0, le=300, description="Seconds that one delivery may take."
-    )
+    timeout: float = Field(default=10.0, gt=0, le=300, description="Seconds that one delivery may take.")
 
 
 class NotifierEntry(Section):
@@ -181,9 +163,7 @@ class ServerParams(Section):
     connect_timeout: float = Field(
         default=30.0, gt=0, le=600, description="Seconds from the offer until media must flow."
     )
-    shutdown_timeout: float = Field(
-        default=5.0, gt=0, le=120, description="Seconds that calls get to end on SIGTERM."
-    )
+    shutdown_timeout: float = Field(default=5.0, gt=0, le=120, description="Seconds that calls get to end on SIGTERM.")
 
 
 class Config(Section):
@@ -218,4 +198,3 @@ __all__ = [
     "ThresholdParams",
     "VideoParams",
 ]
-

@@ -20,8 +20,10 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 
 # libyaml's words on the left, from the most to the least particular.
 _SYNTAX = {
-    "cannot start any token": "a value cannot start with this character (a tab, @ or `); use spaces, or quotes",
-    "mapping values are not allowed": "a ':' too many; is this line indented wrongly, or a value in need of quotes?",
+    "cannot start any token": "a value cannot start with this character (for example @ or `); put it in quotes",
+    "mapping values are not allowed": (
+        "a ':' too many; is one missing in the line before, is the indentation wrong, or does a value need quotes?"
+    ),
     "did not find expected key": "the indentation does not fit the lines above",
     "did not find expected '-' indicator": "the indentation does not fit the list above",
     "could not find expected ':'": "a ':' is missing here, or on the line before",
@@ -101,9 +103,9 @@ def parse_source(content: bytes, file: str, environ: Mapping[str, str]) -> Sourc
         _refuse_odd_structure(text, file)
         root = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = error.problem_mark
         place = (mark.line + 1, mark.column + 1) if mark else NOWHERE
-        raise refusal(file, _syntax_message(error), place) from None
+        raise refusal(file, _syntax_message(error, text), place) from None
     except yaml.YAMLError:
         raise refusal(file, "this is not YAML") from None
     source = Source(file)
@@ -151,9 +153,15 @@ def _refuse_odd_structure(text: str, file: str) -> None:
             depth -= 1
 
 
-def _syntax_message(error: yaml.MarkedYAMLError) -> str:
+def _syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
+    mark, begin = error.problem_mark, error.context_mark
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        return "a tab cannot stand here; indent with spaces"
     said = f"{error.context or ''} {error.problem or ''}"
-    return next((ours for theirs, ours in _SYNTAX.items() if theirs in said), "this is not valid YAML")
+    message = next((ours for theirs, ours in _SYNTAX.items() if theirs in said), "this is not valid YAML")
+    if mark and begin and begin.line != mark.line and ("missing" in message or "closing" in message):
+        message += f"; what is open begins in line {begin.line + 1}"
+    return message
 
 
 __all__ = ["MAX_BYTES", "parse_source", "read_source"]

@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from deepguard.config.source import Keys, name_of
+from deepguard.config.source import Keys, dotted, name_of
 from deepguard.config.suggest import did_you_mean
 from deepguard.text import one_line
 
@@ -75,7 +75,12 @@ def message_for(
     if kind == "extra_forbidden":
         key = str(path[-1])
         names = [*settings_at(model, path[:-1]), *(also if len(path) == 1 else ())]
-        return f"unknown setting '{name_of(key)}'{did_you_mean(key, names)}"
+        guess = did_you_mean(key, names) or _elsewhere(key, model, path[:-1])
+        return f"unknown setting '{name_of(key)}'{guess}"
+    if value is None and kind.endswith("_type"):
+        return "is empty; give it a value, or remove the line"
+    if context.get("min_length") == 1:
+        return "must not be empty"
     if kind in _FREE:
         return without(one_line(str(context.get("error") or error["msg"]), 500), hidden)
     words = _WORDS.get(kind)
@@ -86,6 +91,34 @@ def message_for(
     if kind in {"literal_error", "enum"} and isinstance(value, str):
         message += did_you_mean(value, re.findall(r"'([^']*)'", str(context.get("expected", ""))))
     return message
+
+
+def _elsewhere(key: str, model: type[BaseModel], above: Keys) -> str:
+    """A guess at the section that a setting was meant for, below the place where it stands or at the top."""
+    for root in (above, ()):
+        for name in settings_at(model, root):
+            if key in settings_at(model, (*root, name)):
+                return f"; did you mean '{dotted((*root, name, key))}'?"
+    return ""
+
+
+def truth_values(data: Any, checked: Any, path: Keys = ()) -> Iterator[Keys]:
+    """Where ``true`` or ``false`` was taken for a number, which pydantic does without a word.
+
+    Args:
+        data: Plain values.
+        checked: What pydantic made of them.
+        path: Where ``data`` is.
+    """
+    if isinstance(data, bool):
+        if isinstance(checked, (int, float)) and not isinstance(checked, bool):
+            yield path
+    elif isinstance(data, dict) and isinstance(checked, BaseModel):
+        for name, value in data.items():
+            yield from truth_values(value, getattr(checked, name, None), (*path, name))
+    elif isinstance(data, list) and isinstance(checked, (list, tuple)):
+        for index, pair in enumerate(zip(data, checked, strict=False)):
+            yield from truth_values(*pair, (*path, index))
 
 
 def without(message: str, hidden: Iterable[str]) -> str:
@@ -144,4 +177,4 @@ def _number(item: object) -> object:
     return int(item) if isinstance(item, float) and item.is_integer() else item
 
 
-__all__ = ["message_for", "path_in", "settings_at", "texts_in", "without"]
+__all__ = ["message_for", "path_in", "settings_at", "texts_in", "truth_values", "without"]
