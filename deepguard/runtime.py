@@ -69,8 +69,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Deliver what is queued, for a bounded time, and close the notifiers."""
-        await self.dispatcher.drain(DRAIN_SECONDS)
-        await self.dispatcher.close()
+        await self.dispatcher.close(DRAIN_SECONDS)
 
     def new_detector(self) -> Detector:
         """A detector of the configured type, for one call."""

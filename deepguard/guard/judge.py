@@ -123,19 +123,24 @@ class Judge:
 
     def _step(self, case: _Case, verdict: Verdict, now: float) -> PolicyStep:
         try:
-            return self._policy.advance(case.state, verdict, now)
+            step = self._policy.advance(case.state, verdict, now)
+            if not isinstance(step, PolicyStep):
+                raise TypeError(f"advance returned {type(step).__name__}, not PolicyStep")
         except Exception:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
             self._fall_back()
-            for other in self._cases.values():
-                other.state = self._policy.initial()
             return self._policy.advance(case.state, verdict, now)
+        return step
 
     def _fall_back(self) -> None:
         logger.opt(exception=True).error(
             "The alert policy of call {} failed; the built-in policy takes over for this call", self._call.id
         )
         self.policy_failed = True
-        self._policy = ThresholdPolicy(self._thresholds)
+        policy = ThresholdPolicy(self._thresholds)
+        for case in self._cases.values():
+            # The levels stay: a policy that fails during an alert must not end the alert.
+            case.state = policy.resume(case.tracks)
+        self._policy = policy
 
     def _changes(self, case: _Case, step: PolicyStep, verdict: Verdict, now: float) -> list[LevelChanged]:
         changes = [
@@ -155,7 +160,8 @@ class Judge:
         incident = step.incident
         if incident is not None and step.kind is NotificationKind.OPENED:
             context: dict[str, str] = {}
-            for added in self._hooks.collect("deepguard_enrich", incident=incident):
+            # pluggy gives the plugin that was loaded last first, and that one is to win.
+            for added in reversed(self._hooks.collect("deepguard_enrich", incident=incident)):
                 if isinstance(added, dict):
                     context.update({str(key): str(value) for key, value in added.items()})
             incident = replace(incident, context=context)

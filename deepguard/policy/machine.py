@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,6 +59,10 @@ class ThresholdPolicy:
     def initial(self) -> PolicyState:
         """No track has been judged."""
         return PolicyState()
+
+    def resume(self, levels: Mapping[Source, Level]) -> PolicyState:
+        """Each track at the level that another policy left it at, with no verdicts in a row yet."""
+        return PolicyState(tuple(sorted((source, TrackState(level)) for source, level in levels.items())))
 
     def advance(self, state: PolicyState, verdict: Verdict, now: float) -> PolicyStep:
         """Take one verdict in; ``now`` changes nothing here."""

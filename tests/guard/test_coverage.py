@@ -85,7 +85,5 @@ def test_a_microphone_waits_for_speech_and_then_stays_covered_through_silence() 
         source=Source.MICROPHONE, last_verdict=None, last_outcome=None, sample_period=None, heard_speech=True
     )
     assert judge_coverage(heard, UP, PARAMS, NOW).blind is BlindReason.STARTING
-    judged = watched(
-        source=Source.MICROPHONE, last_verdict_at=NOW - 600, sample_period=None, heard_speech=True
-    )
+    judged = watched(source=Source.MICROPHONE, last_verdict_at=NOW - 600, sample_period=None, heard_speech=True)
     assert judge_coverage(judged, UP, PARAMS, NOW).covered

@@ -1,0 +1,108 @@
+"""Policies and hooks at work; each comes from a file, as a policy author's does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from deepguard import Call, Judgement, Level, NotificationKind, Thresholds
+from deepguard.guard.judge import Judge
+from deepguard.plugins import PluginHost
+from deepguard.testing import make_verdict
+
+RAISES = """
+    from deepguard import Level, PolicyStep, hookimpl
+
+    class Policy:
+        calls = 0
+
+        def initial(self):
+            return None
+
+        def advance(self, state, verdict, now):
+            self.calls += 1
+            if self.calls == 1:
+                return PolicyStep(None, {verdict.source: Level.ALERT}, Level.ALERT, "mine")
+            raise RuntimeError("a fault in somebody's policy")
+
+    @hookimpl
+    def deepguard_policy(call, thresholds):
+        return Policy()
+"""
+
+
+@pytest.fixture
+def judge_with(tmp_path: Path) -> Any:
+    def make(*plugins: str) -> Judge:
+        host = PluginHost()
+        for number, source in enumerate(plugins):
+            file = tmp_path / f"mine_{number}.py"
+            file.write_text(dedent(source))
+            host.load_file(file)
+        return Judge(Call("call", 0.0), thresholds=Thresholds(), hooks=host, detector="test", simulated=False)
+
+    return make
+
+
+def alert() -> Any:
+    return make_verdict(participant_id="Ada", judgement=Judgement.ALERT)
+
+
+def test_a_policy_that_raises_is_replaced_and_the_alert_it_raised_stays(judge_with: Any) -> None:
+    judge = judge_with(RAISES)
+    opened = judge.advance(alert(), 1.0)
+    assert [one.kind for one in opened.notifications] == [NotificationKind.OPENED]
+    assert not judge.policy_failed
+    after = judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.ERROR), 2.0)
+    assert judge.policy_failed
+    assert (after.changes, after.notifications) == ([], [])
+    cleared = judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.CLEAR), 3.0)
+    assert [one.kind for one in cleared.notifications] == [NotificationKind.RESOLVED]
+
+
+def test_a_policy_that_returns_nonsense_is_replaced(judge_with: Any) -> None:
+    judge = judge_with(RAISES.replace('raise RuntimeError("a fault in somebody\'s policy")', 'return "ALERT"'))
+    judge.advance(alert(), 1.0)
+    judge.advance(alert(), 2.0)
+    assert judge.policy_failed
+    assert judge.incident_id("Ada") is not None
+
+
+def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
+    judge = judge_with("""
+        from deepguard import Thresholds, hookimpl
+
+        @hookimpl
+        def deepguard_thresholds(call, defaults):
+            assert (call.id, defaults) == ("call", Thresholds())
+            return Thresholds(alert_after=2, suspicious_after=2)
+    """)
+    assert judge.advance(alert(), 1.0).changes == []
+    assert judge.advance(alert(), 2.0).changes[-1].after is Level.ALERT
+
+
+def test_enrichment_is_merged_and_the_plugin_named_last_wins(judge_with: Any) -> None:
+    plugin = """
+        from deepguard import hookimpl
+
+        @hookimpl
+        def deepguard_enrich(incident):
+            return {}
+    """
+    judge = judge_with(
+        plugin.replace("{}", '{"customer": "1", "branch": "north"}'), plugin.replace("{}", '{"customer": "2"}')
+    )
+    incident = judge.advance(alert(), 1.0).notifications[0].incident
+    assert incident.context == {"customer": "2", "branch": "north"}
+
+
+def test_the_end_of_a_call_resolves_what_is_open_once(judge_with: Any) -> None:
+    judge = judge_with()
+    judge.advance(alert(), 1.0)
+    assert judge.incident_id("Ada") is not None
+    assert [one.kind for one in judge.end(2.0)] == [NotificationKind.RESOLVED]
+    assert judge.end(3.0) == []
+    assert judge.incident_id("Ada") is None
