@@ -1,19 +1,20 @@
-"""Encoding of raw frames."""
+"""Encoding of raw frames.
+
+OpenCV and not Pillow: Pillow compresses JPEG into memory without letting go of the interpreter, so that the event loop
+stands still for all of a picture's milliseconds, whichever thread encodes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import Image
+import cv2
+import numpy as np
 
 from deepguard.config.models import VideoParams
 from deepguard.errors import MediaError
 from deepguard.model import SampleFormat
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused: no camera sends them."""
@@ -23,26 +24,34 @@ MAX_EDGE = 16_383
 
 
 class _Layout(NamedTuple):
-    """How a pixel format lies in memory: bytes a pixel, and Pillow's names for the picture and for the raw bytes."""
+    """How a pixel format lies in memory, and how it becomes what OpenCV encodes: blue, green, red, or grey.
+
+    Attributes:
+        depth: Bytes a pixel.
+        code: OpenCV's conversion, None when there is nothing to convert.
+        order: Which bytes of a pixel to pick before that, in order; None takes them as they are.
+    """
 
     depth: int
-    mode: str
-    raw: str
+    code: int | None = None
+    order: tuple[int, int, int] | None = None
 
 
 # Alpha is skipped rather than blended: a camera has none, and blending would change what the detector sees.
 _LAYOUTS = {
-    "RGB": _Layout(3, "RGB", "RGB"),
-    "BGR": _Layout(3, "RGB", "BGR"),
-    "RGBA": _Layout(4, "RGBX", "RGBX"),
-    "RGBX": _Layout(4, "RGBX", "RGBX"),
-    "BGRA": _Layout(4, "RGB", "BGRX"),
-    "BGRX": _Layout(4, "RGB", "BGRX"),
-    "ARGB": _Layout(4, "RGB", "XRGB"),
-    "ABGR": _Layout(4, "RGB", "XBGR"),
-    "L": _Layout(1, "L", "L"),
-    "YCbCr": _Layout(3, "YCbCr", "YCbCr"),
+    "RGB": _Layout(3, cv2.COLOR_RGB2BGR),
+    "BGR": _Layout(3),
+    "RGBA": _Layout(4, cv2.COLOR_RGBA2BGR),
+    "RGBX": _Layout(4, cv2.COLOR_RGBA2BGR),
+    "BGRA": _Layout(4, cv2.COLOR_BGRA2BGR),
+    "BGRX": _Layout(4, cv2.COLOR_BGRA2BGR),
+    "ARGB": _Layout(4, order=(3, 2, 1)),
+    "ABGR": _Layout(4, order=(1, 2, 3)),
+    "L": _Layout(1),
+    "YCbCr": _Layout(3, cv2.COLOR_YCrCb2BGR, order=(0, 2, 1)),
 }
+
+_ENCODERS = {"jpeg": (".jpg", cv2.IMWRITE_JPEG_QUALITY), "webp": (".webp", cv2.IMWRITE_WEBP_QUALITY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +84,23 @@ def encode_picture(
         params: Format, quality and longest edge.
 
     Raises:
-        MediaError: The mode is unknown, the size is absurd, or the bytes are not as many as both ask for.
+        MediaError: The mode is unknown, the size is absurd, the bytes are not as many as both ask for, or the picture
+            cannot be encoded.
     """
-    picture = _scaled(_open(image, size, mode), params.max_edge)
-    buffer = BytesIO()
-    if params.format == "webp":
-        if picture.mode != "RGB":
-            picture = picture.convert("RGB")
-        picture.save(buffer, "WEBP", quality=params.quality)
-    else:
-        picture.save(buffer, "JPEG", quality=params.quality)
-    return EncodedPicture(buffer.getvalue(), picture.width, picture.height, SampleFormat(params.format))
-
-
-def _open(image: Any, size: tuple[int, int], mode: str) -> Image.Image:
     layout = _LAYOUTS.get(mode)
     if layout is None:
         raise MediaError(f"the pixel format {str(mode)[:20]!r} is unknown; known are {', '.join(_LAYOUTS)}")
+    # Scaled before it is converted: that leaves fewer pixels to convert.
+    pixels = _to_bgr(_scaled(_open(image, size, mode, layout.depth), params.max_edge), layout)
+    suffix, quality = _ENCODERS[params.format]
+    done, encoded = cv2.imencode(suffix, pixels, [quality, params.quality])
+    height, width = pixels.shape[:2]
+    if not done:
+        raise MediaError(f"a picture of {width}x{height} pixels could not be encoded as {params.format}")
+    return EncodedPicture(encoded.tobytes(), width, height, SampleFormat(params.format))
+
+
+def _open(image: Any, size: tuple[int, int], mode: str, depth: int) -> np.ndarray:
     width, height = size
     if width < 1 or height < 1 or max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
         raise MediaError(
@@ -99,21 +108,31 @@ def _open(image: Any, size: tuple[int, int], mode: str) -> Image.Image:
             f"{MAX_PIXELS // 1_000_000} million, and no edge over {MAX_EDGE}"
         )
     view = memoryview(image)
-    expected = width * height * layout.depth
+    expected = width * height * depth
     if view.nbytes != expected:
         raise MediaError(f"{width}x{height} pixels of {mode} are {expected} bytes, not {view.nbytes}")
-    pixels: Any = view.cast("B") if view.c_contiguous else view.tobytes()
-    return Image.frombuffer(layout.mode, (width, height), pixels, "raw", layout.raw, 0, 1)
+    flat = view.cast("B") if view.c_contiguous else view.tobytes()
+    return np.frombuffer(flat, np.uint8).reshape(height, width, depth)
 
 
-def _scaled(picture: Image.Image, max_edge: int | None) -> Image.Image:
-    longest = max(picture.size)
+def _scaled(pixels: np.ndarray, max_edge: int | None) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    longest = max(width, height)
     if max_edge is None or longest <= max_edge:
-        return picture
+        return pixels
     factor = max_edge / longest
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    # A gap of 3 keeps the result next to that of filtering the whole picture, at a fraction of the time.
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    # Each new pixel is the mean of those that it stands for: no false patterns for a detector to find.
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _to_bgr(pixels: np.ndarray, layout: _Layout) -> np.ndarray:
+    if layout.order is not None:
+        first, second, third = layout.order
+        picked = np.empty((*pixels.shape[:2], 3), np.uint8)
+        cv2.mixChannels([pixels], [picked], [first, 0, second, 1, third, 2])
+        pixels = picked
+    return pixels if layout.code is None else cv2.cvtColor(pixels, layout.code)
 
 
 __all__ = ["MAX_EDGE", "MAX_PIXELS", "EncodedPicture", "encode_picture"]
