@@ -62,7 +62,7 @@ video: {{normal_fps: 10, burst_fps: 10}}
 detector:
   type: scenario
   timeline:
-    - {{at: 0, track: camera, verdict: alert}}
+    - {{at: 0, camera: alert}}
 notifiers:
   - type: acme-file
     path: {path}
