@@ -113,7 +113,7 @@ class Builder:
         text: str = node.value
         try:
             match node.tag.removeprefix(TAG):
-                case "str":
+                case "str" | "merge":
                     return self._text(node, keys)
                 case "null":
                     return None
