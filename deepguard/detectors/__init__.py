@@ -1,0 +1,1 @@
+"""Detectors: who judges samples. Each is a plugin of its own."""
