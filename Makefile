@@ -1,7 +1,7 @@
 # Needs Python 3.11 to 3.14, git, make and the network on first use; everything else is set up in .venv/.
-# PYTHON=/path/to/python3 chooses the Python; ARGS="…" is passed on.
+# PYTHON=/path/to/python3 chooses the Python that .venv/ is made with; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock schema clean check-lint check-format check-types check-imports
+.PHONY: help run test check bench schema proto lock clean check-lint check-format check-types check-imports
 
 export PYTHON
 # Pyright: the Node.js that is locked with it, and no question to a registry about newer versions.
@@ -28,6 +28,9 @@ bench: .venv/.test-ready  ## Measure what the README claims
 schema: .venv/.run-ready  ## Write config/deepguard.schema.json anew
 	@$(BIN)/deepguard schema > config/deepguard.schema.json.new
 	@mv config/deepguard.schema.json.new config/deepguard.schema.json
+
+proto: .venv/.test-ready  ## Generate the protobuf code from proto/ anew
+	@$(BIN)/python proto/generate.py
 
 lock:  ## Renew uv.lock after a change of dependencies: make lock ARGS="--upgrade"
 	@scripts/uv lock $(ARGS)

@@ -30,6 +30,6 @@ def imported_modules() -> set[str]:
 def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {normal(re.split(r"[\[<>=!~;, ]", requirement)[0]) for requirement in project["dependencies"]}
-    providers = packages_distributions() | {"google": ["protobuf"]}  # a namespace that several distributions share
+    providers = {**packages_distributions(), "google": ["protobuf"]}  # a namespace that several distributions share
     imported = {normal(providers[module][0]) for module in imported_modules() - set(sys.stdlib_module_names)}
     assert {PARTS_OF.get(name, name) for name in imported} == declared
