@@ -15,7 +15,7 @@ from deepguard.errors import ConfigError, DeepguardError
 COMMANDS = ("run", "check", "init", "schema", "plugins")
 """Each is the function of that name in the module of that name."""
 
-GROUPS = ("detector", "bench")
+GROUPS = ("detector",)
 """Each is the Typer named ``app`` in the module of that name."""
 
 INTERRUPTED = 130
