@@ -33,7 +33,7 @@ def modules(page: Page) -> Page:
     page.goto(HERE)
     page.evaluate(
         """async () => {
-            const names = ["state", "watch", "words", "store", "views/timeline-layout", "views/transitions",
+            const names = ["state", "watch", "words", "signals", "store", "views/timeline-layout", "views/transitions",
                 "views/notifications", "views/participants", "views/timeline", "views/sampling", "views/messages"];
             for (const name of names) Object.assign(globalThis, await import(`./js/${name}.js`));
             globalThis.play = (events, from = NOTHING) =>
@@ -176,6 +176,35 @@ def test_times_follow_the_servers_clock(modules: Page) -> None:
 
 
 @pytest.mark.browser
+def test_signals_are_shown_in_plain_words(modules: Page) -> None:
+    signals = {
+        "face": True,
+        "face_width": 120,
+        "face_height": 150,
+        "sharpness": 0.6214,
+        "width": 640,
+        "height": 480,
+        "peak_dbfs": -3.4,
+        "clipping": 0.0042,
+        "constructor": "odd",
+        "eye_blink_rate": 0.25,
+        "lone_width": 3,
+    }
+    shown = modules.evaluate("(signals) => measurements(signals).map(({ label, value }) => [label, value])", signals)
+    assert shown == [
+        ["Face found", "Yes"],
+        ["Face size", "120 \u00d7 150"],
+        ["Sharpness", "62 %"],
+        ["Picture size", "640 \u00d7 480"],
+        ["Loudest sound", "\u22123 dB"],
+        ["Distorted by loudness", "0.4 %"],
+        ["Constructor", "odd"],
+        ["Eye blink rate", "0.25"],
+        ["Lone width", "3"],
+    ]
+
+
+@pytest.mark.browser
 def test_what_is_not_seen_is_hatched_on_the_time_line(modules: Page) -> None:
     events = [coverage(100, WATCHED), level(110, "clear", "alert"), coverage(150, BLIND), coverage(160, WATCHED)]
     lanes = modules.evaluate(
@@ -262,4 +291,4 @@ def test_a_refused_sampling_change_is_told_at_its_field(modules: Page, status: i
     assert told["invalid"] == "true"
     assert told["value"] == "99"
     assert words in told["error"]
-    assert "Not saved" in told["status"]
+    assert "Not changed" in told["status"]

@@ -5,13 +5,17 @@ import { levelName, reasonText, sourceName } from "./words.js";
 
 const TITLE = "deepguard";
 
-/** A function that takes each live event and the state after it. */
+/** The tab's title: the highest level while the call goes on. */
+export function titleOf({ phase, guard }) {
+  const levels = [...guard.participants.values()].map((participant) => participant.level);
+  const raised = ["alert", "suspicious"].find((level) => levels.includes(level));
+  return phase === "call" && raised ? `${levelName(raised)} – ${TITLE}` : TITLE;
+}
+
+/** A function that takes each live event. */
 export function createAnnouncer(polite, now) {
   const watched = new Map();
-  return (event, guard) => {
-    const levels = [...guard.participants.values()].map((participant) => participant.level);
-    const raised = ["alert", "suspicious"].find((level) => levels.includes(level));
-    document.title = raised && !guard.ended ? `${levelName(raised)} – ${TITLE}` : TITLE;
+  return (event) => {
     if (event.type === "level" && event.source === null) {
       const words = `The caller's level is now ${levelName(event.after)}.`;
       setText(event.after === "alert" ? now : polite, words);

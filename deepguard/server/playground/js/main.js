@@ -1,7 +1,7 @@
 /** Puts the page together: one store, one session, the views, and a clock for "3 s ago". */
 
 import * as api from "./api.js";
-import { createAnnouncer } from "./announce.js";
+import { createAnnouncer, titleOf } from "./announce.js";
 import { serverProblem } from "./problems.js";
 import { Session } from "./session.js";
 import { IDLE, createStore } from "./store.js";
@@ -23,7 +23,8 @@ const TICK_MS = 1_000;
 const place = (id) => document.getElementById(id);
 
 let drawing = false;
-function changed() {
+function changed(state) {
+  document.title = titleOf(state); // also while the tab is hidden and nothing is drawn
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(draw);
@@ -80,8 +81,8 @@ function draw() {
   document.querySelector(`[data-focus-in~="${phase}"]`)?.focus();
 }
 
-setInterval(() => ["call", "ending"].includes(store.get().phase) && changed(), TICK_MS);
-addEventListener("resize", changed);
+setInterval(() => ["call", "ending"].includes(store.get().phase) && changed(store.get()), TICK_MS);
+addEventListener("resize", () => changed(store.get()));
 addEventListener("pagehide", () => session.leave());
-changed();
+changed(store.get());
 loadInfo();

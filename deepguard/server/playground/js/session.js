@@ -23,7 +23,7 @@ export class Session {
 
   /**
    * @param store See store.js.
-   * @param {function(event, guard)} onLive Told of each live event after it was taken in.
+   * @param {function(event)} onLive Told of each live event after it was taken in.
    */
   constructor(store, onLive) {
     this.#store = store;
@@ -111,7 +111,7 @@ export class Session {
       (event) => {
         const guard = advance(this.#store.get().guard, event, Date.now() / 1000);
         this.#store.set({ guard });
-        this.#onLive(event, guard);
+        this.#onLive(event);
         if (guard.ended) this.#finish(guard.ended.text);
       },
       (stream) => this.#streamChanged(stream),

@@ -48,7 +48,7 @@ const REASONS = {
 export const reasonText = ({ reason, text }) => sentence(text || REASONS[reason] || plain(reason ?? ""));
 
 /** Begins with a capital and ends with a stop. */
-const sentence = (text) => capital(text) + (/[\p{L}\p{N})]$/u.test(text) ? "." : "");
+export const sentence = (text) => capital(text) + (/[\p{L}\p{N})]$/u.test(text) ? "." : "");
 
 const HEALTH = {
   connecting: "connecting",
@@ -69,36 +69,6 @@ export const kindName = (kind) => KINDS[kind] ?? plain(kind.replaceAll(".", " ")
 
 const DELIVERIES = { delivered: "delivered", failed: "not delivered", dropped: "skipped" };
 export const deliveryName = (status) => DELIVERIES[status] ?? plain(status);
-
-const SIGNALS = {
-  face: "Face found",
-  faces: "Faces",
-  face_size: "Face size",
-  sharpness: "Sharpness",
-  brightness: "Brightness",
-  contrast: "Contrast",
-  motion: "Movement",
-  black: "Black picture",
-  frozen: "Frozen picture",
-  level_dbfs: "Sound level",
-  rms_dbfs: "Sound level",
-  peak_dbfs: "Loudest sound",
-  clipping: "Overdriven sound",
-  clipped: "Overdriven sound",
-  speech: "Speech heard",
-};
-export const signalName = (name) => SIGNALS[name] ?? plain(name);
-
-const SHARES = new Set(["face_size", "clipping", "clipped", "speech"]);
-
-/** A measured value with its unit. */
-export function signalValue(name, value) {
-  if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (typeof value !== "number") return String(value);
-  if (name.endsWith("_dbfs")) return `${decimal(value, 0)} dB`;
-  if (SHARES.has(name) && value >= 0 && value <= 1) return `${decimal(value * 100, 0)} %`;
-  return Number.isInteger(value) ? decimal(value, 0) : decimal(value, 2);
-}
 
 /** A number with that many decimals and a true minus sign. */
 export function decimal(value, decimals) {

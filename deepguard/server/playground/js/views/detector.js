@@ -2,6 +2,7 @@
 
 import { el, setAttribute, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
+import { sightOf } from "../watch.js";
 import { healthName } from "../words.js";
 
 const inCall = ({ phase }) => phase === "call" || phase === "ending";
@@ -16,7 +17,7 @@ export function mountHeader(root) {
     show(root, Boolean(detector));
     if (!detector) return;
     setText(name, detector.label);
-    const known = inCall(state) ? detector.health?.state : undefined;
+    const known = inCall(state) && sightOf(state).fresh ? detector.health?.state : undefined;
     show(health, Boolean(known));
     setAttribute(health, "data-health", known);
     setText(health, known ? healthName(known) : "");

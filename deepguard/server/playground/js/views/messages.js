@@ -6,7 +6,7 @@ import { clockTime } from "../words.js";
 /** A small section to unfold. */
 export function mountMessages(root) {
   const count = el("span", { "data-testid": "messages-count" });
-  const list = el("ol", { class: "messages", reversed: true });
+  const list = el("ol", { class: "messages", tabindex: 0, "aria-label": "In-call messages" });
   root.append(
     el("summary", {}, "In-call messages: ", count),
     el("p", {

@@ -1,6 +1,7 @@
 /** How often and how finely the own call is sampled, changeable while it runs. */
 
 import { el, setAttribute, setText, show } from "../dom.js";
+import { sentence } from "../words.js";
 
 const FIELDS = [
   ["video", "normal_fps", "Pictures a second, normally", "sampling-normal-fps"],
@@ -61,23 +62,24 @@ function buildField([section, name, label, testId], changeSampling, status) {
     error,
   );
   let edited = false;
+  let inForce;
   const fail = (words) => {
     setText(error, words);
     setAttribute(input, "aria-invalid", words ? "true" : null);
-    if (words) setText(status, `Not saved. ${label}: ${words}`);
+    if (words) setText(status, `Not changed. ${label}: ${words}`);
   };
   input.addEventListener("input", () => (edited = true));
   input.addEventListener("change", async () => {
     const text = input.value;
-    if (text === "") {
-      fail("Enter a number.");
+    if (!input.checkValidity() || text === "") {
+      fail(`Enter a number${hint.textContent && ` from ${hint.textContent}`}. It stays at ${inForce}.`);
       return;
     }
     setText(status, "Saving…");
     try {
       await changeSampling({ [section]: { [name]: Number(text) } });
     } catch (problem) {
-      fail(wordsFor(problem, section, name));
+      fail(`${sentence(wordsFor(problem, section, name))} It stays at ${inForce}.`);
       return;
     }
     if (input.value === text) edited = false;
@@ -85,13 +87,14 @@ function buildField([section, name, label, testId], changeSampling, status) {
     setText(status, `Saved: ${label.toLowerCase()}: ${text}.`);
   });
   const update = (sampling, limits) => {
-    const value = sampling[section]?.[name];
-    show(node, value !== undefined);
+    inForce = sampling[section]?.[name];
+    show(node, inForce !== undefined);
     const limit = limits[`${section}.${name}`];
     setAttribute(input, "min", limit?.min);
     setAttribute(input, "max", limit?.max);
     setText(hint, limit ? rangeOf(limit) : "");
-    if (!edited && document.activeElement !== input && Number(input.value || NaN) !== value) input.value = value ?? "";
+    if (edited || document.activeElement === input || Number(input.value || NaN) === inForce) return;
+    input.value = inForce ?? "";
   };
   const reset = () => {
     edited = false;

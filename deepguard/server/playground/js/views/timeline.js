@@ -160,9 +160,10 @@ function shapeOf(judgement) {
 
 function legend() {
   const sample = (shape) => svg("svg", { viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" }, shape);
-  const band = (attributes) => svg("rect", { x: -8, y: -6, width: 16, height: 12, ...attributes });
+  const band = (attributes) => svg("rect", { x: -7.5, y: -6, width: 15, height: 12, ...attributes });
   const entries = [
     ...LEGEND.map((judgement) => [shapeOf(judgement), judgementName(judgement)]),
+    [band({ class: "band", "data-level": "clear", y: 2, height: 4 }), "Level clear"],
     [band({ class: "band", "data-level": "suspicious" }), "Level raised"],
     [band({ class: "blind", fill: "url(#hatch)" }), "Not watched"],
     [svg("path", { class: "legend-mark", d: "M-6-5h12L0 5Z" }), "Notification"],

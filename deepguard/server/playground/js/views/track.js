@@ -2,8 +2,9 @@
 
 import { el, keepList, setAttribute, setText, show } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
+import { measurements } from "../signals.js";
 import { viewTrack } from "../watch.js";
-import { ago, checkName, decimal, levelName, signalName, signalValue, sourceName } from "../words.js";
+import { ago, checkName, decimal, levelName, sourceName } from "../words.js";
 
 const COUNTS = [
   ["taken", "Taken", "Pictures or pieces of sound taken from the call"],
@@ -43,9 +44,9 @@ export function buildTrack(source) {
     show(reason, !view.watched);
     setText(reason, view.watched ? "" : withLastLevel(view));
     check.update(track.verdict, context);
-    const measured = Object.entries(track.verdict?.signals ?? {});
+    const measured = measurements(track.verdict?.signals ?? {});
     show(signals, measured.length > 0);
-    keepList(signals, measured, ([name]) => name, value);
+    keepList(signals, measured, ({ key }) => key, measurement);
     show(counts, track.samples !== null);
     keepList(counts, track.samples ? COUNTS.map((count) => [...count, track.samples]) : [], ([key]) => key, countOf);
   };
@@ -83,10 +84,10 @@ function lastCheck() {
   return { node, update };
 }
 
-function value([name]) {
+function measurement({ label }) {
   const shown = el("dd", { class: "untrusted" });
-  const node = el("div", {}, el("dt", { text: signalName(name) }), shown);
-  return { node, update: ([, measured]) => setText(shown, signalValue(name, measured)) };
+  const node = el("div", {}, el("dt", { class: "untrusted", text: label }), shown);
+  return { node, update: ({ value }) => setText(shown, value) };
 }
 
 function countOf([key, label, title]) {

@@ -2,7 +2,7 @@
 
 import { el, keepList, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
-import { clockTime, levelName, reasonText, sourceName } from "../words.js";
+import { clockTime, levelName, reasonText, sentence, sourceName } from "../words.js";
 
 /** A list that grows at the top. */
 export function mountTransitions(root) {
@@ -46,7 +46,7 @@ function entry(transition) {
 
 function levelWords({ source, before, after, cause }) {
   const subject = source ? sourceName(source) : "Caller";
-  return { shape: after, words: `${subject}: ${levelName(before)} → ${levelName(after)}`, more: cause };
+  return { shape: after, words: `${subject}: ${levelName(before)} → ${levelName(after)}`, more: sentence(cause) };
 }
 
 function coverageWords({ source, coverage }) {
