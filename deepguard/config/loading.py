@@ -166,7 +166,7 @@ class _Loading:
                 self._source.problem((*keys, option), f"unknown setting '{name_of(option)}'{guess}", at_key=True)
             return None
         settings = self._validate(kind.config, options, keys, ["type"]) if kind else None
-        return DetectorEntry(type=str(name), options=settings) if settings else None
+        return DetectorEntry(type=str(name), options=settings) if settings is not None else None
 
     def _notifiers(self) -> list[NotifierEntry]:
         entries = self._data["notifiers"]
