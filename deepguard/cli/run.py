@@ -69,9 +69,9 @@ def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:
     detector = detector_dict(runtime.new_detector())
     notifiers = ", ".join(entry.name for entry in runtime.config.notifiers) or "none"
     if log_format is LogFormat.JSON:
-        logger.bind(url=url, detector=detector["type"], simulated=detector["simulated"]).info("deepguard is ready")
         if detector["advisory"]:
             logger.warning("{}", detector["advisory"])
+        logger.bind(url=url, detector=detector["type"], simulated=detector["simulated"]).info("deepguard is ready")
         return
     text = Text()
     text.append(f"{url}\n\n", style="bold underline")

@@ -60,8 +60,9 @@ async def test_a_call_goes_from_clear_to_alert_and_back_and_is_told(scenario: Pa
             samples = [event for event in caller.events if event["type"] == "samples"][-1]["samples"]
             assert samples["taken"] >= 8
             assert samples["taken"] == sum(samples[end] for end in ("judged", "expired", "dropped", "waiting"))
-        ended = await caller.until(lambda event: event["type"] == "ended")
-        assert ended["reason"] == "left"
+            await caller.hang_up()
+            ended = await caller.until(lambda event: event["type"] == "ended")
+            assert ended["reason"] == "left"
         assert await program.stop() == 0
     kinds = [line["kind"] for line in alerts(scenario)]
     assert kinds.count("incident.opened") == kinds.count("incident.resolved") == 1
