@@ -194,10 +194,10 @@ def test_signals_are_shown_in_plain_words(modules: Page) -> None:
     assert shown == [
         ["Face found", "Yes"],
         ["Face size", "120 \u00d7 150"],
-        ["Sharpness", "62 %"],
+        ["Sharpness", "62\u00a0%"],
         ["Picture size", "640 \u00d7 480"],
-        ["Loudest sound", "\u22123 dB"],
-        ["Distorted by loudness", "0.4 %"],
+        ["Loudest sound", "\u22123\u00a0dB"],
+        ["Distortion", "0.4\u00a0%"],
         ["Constructor", "odd"],
         ["Eye blink rate", "0.25"],
         ["Lone width", "3"],

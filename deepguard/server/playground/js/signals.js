@@ -7,13 +7,13 @@ const LABELS = {
   face: "Face found",
   faces: "Number of faces",
   face_size: "Face size",
-  face_share: "Face's share",
+  face_share: "Face fills",
   black: "Picture is black",
   frozen: "Picture is frozen",
   speech: "Speech heard",
   speech_level_dbfs: "Speech level",
   peak_dbfs: "Loudest sound",
-  clipping: "Distorted by loudness",
+  clipping: "Distortion",
 };
 
 const SHARES = new Set(["face_share", "sharpness", "brightness", "clipping"]);
@@ -27,7 +27,7 @@ export function measurements(signals) {
     if (side && Object.hasOwn(signals, other)) {
       if (side === "height") continue;
       const key = `${prefix ?? ""}size`;
-      list.push({ key, label: labelOf(key), value: `${value} × ${signals[other]}` });
+      list.push({ key, label: labelOf(key), value: value || signals[other] ? `${value} × ${signals[other]}` : "–" });
     } else {
       list.push({ key: name, label: labelOf(name), value: valueOf(name, value) });
     }
@@ -40,9 +40,9 @@ const labelOf = (name) => (Object.hasOwn(LABELS, name) ? LABELS[name] : plain(na
 function valueOf(name, value) {
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value !== "number") return String(value);
-  if (name.endsWith("_dbfs")) return `${decimal(value, 0)} dB`;
+  if (name.endsWith("_dbfs")) return `${decimal(value, 0)}\u00a0dB`;
   if (SHARES.has(name) && value >= 0 && value <= 1) return share(value * 100);
   return decimal(value, Number.isInteger(value) ? 0 : 2);
 }
 
-const share = (percent) => `${decimal(percent, percent > 0 && percent < 1 ? 1 : 0)} %`;
+const share = (percent) => `${decimal(percent, percent > 0 && percent < 1 ? 1 : 0)}\u00a0%`;
