@@ -144,12 +144,13 @@ class Connection:
 
     async def close(self) -> None:
         """Say goodbye, for a bounded time, and let the socket go whatever the peer does."""
+        # A task, as aiohttp may end it as cancelled when nobody cancelled it.
+        closing = asyncio.create_task(self._ws.close(), name="dataspike close WebSocket")
         try:
-            async with asyncio.timeout(self._config.close_timeout):
-                await self._ws.close()
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            pass
+            await asyncio.wait({closing}, timeout=self._config.close_timeout)
         finally:
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
             # A transport with unsent data would keep its socket until a peer that stopped reading reads again.
             if self._socket is not None:
                 with contextlib.suppress(OSError):

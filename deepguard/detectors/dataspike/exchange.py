@@ -70,6 +70,10 @@ class Exchange:
                 # Why the peer closed, where it said so, explains more than that nothing can be sent any more.
                 await asyncio.wait({reader}, timeout=self._config.close_timeout)
             for task in (reader, writer):
+                # While a peer takes nothing, aiohttp's senders (pings and pongs too) wait on one future between them:
+                # one that gives up cancels the others.
+                if task.cancelled():
+                    raise ConnectionLostError("the service takes nothing any more")
                 if task.done():
                     task.result()
             raise ConnectionLostError(f"connected, but nothing was answered for {self._config.answer_timeout:g} s")

@@ -7,7 +7,12 @@ from itertools import pairwise
 
 import aiohttp
 import pytest
-from dataspike_peer import (
+
+from deepguard.detectors.dataspike.client import DataspikeDetector
+from deepguard.detectors.dataspike.window import UNSOLICITED_BURST
+from deepguard.errors import DetectorError
+from deepguard.model import HealthState, Judgement, SampleEnded, SampleFormat, SampleOutcome, Source, Verdict
+from support.dataspike_peer import (
     API_KEY,
     CALL,
     TIME_LIMIT,
@@ -20,12 +25,7 @@ from dataspike_peer import (
     opened,
     session,
 )
-from vendor_schema import Format, FrameRequest, Type
-
-from deepguard.detectors.dataspike.client import DataspikeDetector
-from deepguard.detectors.dataspike.window import UNSOLICITED_BURST
-from deepguard.errors import DetectorError
-from deepguard.model import HealthState, Judgement, SampleEnded, SampleFormat, SampleOutcome, Source, Verdict
+from support.vendor_schema import Format, FrameRequest, Type
 
 
 async def test_a_sample_is_sent_and_its_verdict_comes_back():

@@ -10,7 +10,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from dataspike_peer import (
+
+from deepguard.detectors.dataspike.backoff import Backoff
+from deepguard.detectors.dataspike.client import DataspikeDetector
+from deepguard.detectors.dataspike.exchange import GARBAGE_IN_A_ROW, NOISE_BURST
+from deepguard.detectors.dataspike.window import UNSOLICITED_BURST
+from deepguard.model import HealthState, Judgement, SampleOutcome
+from support.dataspike_peer import (
     CALL,
     TIME_LIMIT,
     Events,
@@ -25,13 +31,7 @@ from dataspike_peer import (
     session,
     status,
 )
-from vendor_schema import Type
-
-from deepguard.detectors.dataspike.backoff import Backoff
-from deepguard.detectors.dataspike.client import DataspikeDetector
-from deepguard.detectors.dataspike.exchange import GARBAGE_IN_A_ROW, NOISE_BURST
-from deepguard.detectors.dataspike.window import UNSOLICITED_BURST
-from deepguard.model import HealthState, Judgement, SampleOutcome
+from support.vendor_schema import Type
 
 
 @session
@@ -230,6 +230,27 @@ async def test_a_peer_that_stops_reading_is_left_and_its_socket_let_go():
     assert detector.counters.sent == 1, "a message that was cut off does not count"
 
 
+async def test_a_peer_that_stops_reading_and_floods_with_pings_is_left():
+    @session
+    async def pinging(peer: Session) -> None:
+        peer.stop_reading()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await peer.ws.ping(bytes(125))
+
+    async with Peer(pinging, answering) as peer:
+        detector, events = await opened(configure(peer.url, send_timeout=0.3, close_timeout=0.1))
+        big = make_sample(data=bytes(12_000_000))
+        await events.health(HealthState.UP)
+        detector.submit(big)
+        down = await events.health(HealthState.DOWN)
+        ended = await events.ended(big)
+        await detector.close()
+
+    assert "took nothing" in down.detail or "takes nothing" in down.detail
+    assert ended.outcome is SampleOutcome.JUDGED
+
+
 async def test_closing_a_stalled_connection_is_quick_and_lets_its_socket_go():
     async with Peer(deaf) as peer:
         files = open_files()
@@ -336,7 +357,7 @@ async def test_a_flood_of_verdicts_is_cut_off(track: str):
     async def flood(peer: Session) -> None:
         await peer.answer(await peer.frame())
         with contextlib.suppress(ConnectionError):
-            for _ in range(20 * NOISE_BURST):
+            for _ in range(4 * NOISE_BURST):
                 await peer.result("p1", track, Type.ALERT)
             await peer.closed()
 

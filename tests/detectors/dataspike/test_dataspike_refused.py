@@ -8,7 +8,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from dataspike_peer import (
+from loguru import logger
+
+from deepguard.detectors.dataspike.backoff import Backoff
+from deepguard.detectors.dataspike.circuit import circuit_for
+from deepguard.detectors.dataspike.client import DataspikeDetector
+from deepguard.detectors.dataspike.config import DataspikeConfig
+from deepguard.model import HealthState, SampleOutcome
+from support.dataspike_peer import (
     API_KEY,
     CALL,
     TIME_LIMIT,
@@ -24,13 +31,6 @@ from dataspike_peer import (
     session,
     status,
 )
-from loguru import logger
-
-from deepguard.detectors.dataspike.backoff import Backoff
-from deepguard.detectors.dataspike.circuit import circuit_for
-from deepguard.detectors.dataspike.client import DataspikeDetector
-from deepguard.detectors.dataspike.config import DataspikeConfig
-from deepguard.model import HealthState, SampleOutcome
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dataspike_peer import make_sample
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from deepguard.detectors.dataspike.window import DISPLACED, MAX_TRACKS, UNSOLICITED_BURST, Held, Window
 from deepguard.model import Sample, SampleEnded, SampleOutcome, Source
+from support.dataspike_peer import make_sample
 
 SIZE = 3
 LIFETIME = 10.0

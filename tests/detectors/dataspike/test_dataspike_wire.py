@@ -10,8 +10,6 @@ from pathlib import Path
 
 import betterproto
 import pytest
-import vendor_schema
-from dataspike_peer import make_sample
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +24,8 @@ from deepguard.detectors.dataspike.wire import (
     encode_result,
 )
 from deepguard.model import Judgement, SampleFormat, Source
+from support import vendor_schema
+from support.dataspike_peer import make_sample
 
 ROOT = Path(__file__).parents[3]
 VENDOR_PACKAGE = "dataspike-livekit-plugins"

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import WSMsgType, web
-from vendor_schema import FrameRequest, ResultEvent, Type
 
 from deepguard.contracts import Detector, DetectorEvent
 from deepguard.detectors.dataspike.client import DataspikeDetector
@@ -25,6 +24,7 @@ from deepguard.model import (
     Source,
     Verdict,
 )
+from support.vendor_schema import FrameRequest, ResultEvent, Type
 
 TIME_LIMIT = 20.0
 """Seconds until a test that waits for what never comes gives up."""
