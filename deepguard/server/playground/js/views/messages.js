@@ -11,7 +11,7 @@ export function mountMessages(root) {
     el("summary", {}, "In-call messages: ", count),
     el("p", {
       class: "muted",
-      text: "What the caller's own app is told during the call. On a real call this is off, so that a suspect is not warned.",
+      text: "What the caller's own app is told during the call. It is off unless the configuration turns it on, so that a suspect is not warned.",
     }),
     list,
   );
