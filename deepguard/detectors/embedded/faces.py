@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 CASCADE = "haarcascade_frontalface_alt2"
 
-# Chosen on one portrait, scaled, tilted, blurred, darkened and made noisy, and on the pictures of scikit-image. Of the portrait only a face of less than a tenth of the picture's width, or tilted by 40 degrees, was missed; of a
-# hundred small faces it found 99; it saw a face in one of a hundred small pieces without one, in no whole picture.
+# Chosen on one portrait, scaled, tilted, blurred, darkened and made noisy, and on the pictures of scikit-image. Of the
+# portrait only a face narrower than a tenth of the picture, or tilted by 40 degrees, was missed; of a hundred small
+# faces 99 were found; a face was seen in one of a hundred small pieces that hold none, and in no whole picture.
 LONGEST_EDGE = 400
 SCALE_STEP = 1.1
 SMALLEST_SHARE = 0.12

@@ -11,7 +11,7 @@ from PIL import Image
 
 from deepguard.detectors.embedded.faces import Face, FaceFinder
 from deepguard.detectors.embedded.finding import NOT_ASSESSED, Finding, unreadable
-from deepguard.detectors.embedded.stillness import Stillness
+from deepguard.detectors.embedded.stillness import SCALE, Stillness
 from deepguard.model import BlindReason, Sample, Source
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ MAX_PIXELS = 50_000_000
 """Larger pictures are not decoded, however few bytes they are."""
 
 WORKING_EDGE = 1280
-THUMBNAIL_EDGE = 160
 
 BLACK_BELOW = 24
 """A picture is black when 99 % of its thumbnail is darker (of 255): a covered lens still has noise and a glow."""
@@ -62,7 +61,7 @@ class PictureAssessor:
             return unreadable(f"the picture could not be decoded ({type(error).__name__})")
         if grey is None:
             return unreadable(f"the picture is refused: {width} x {height} pixels are more than {MAX_PIXELS}")
-        thumbnail = _fit(grey, THUMBNAIL_EDGE)
+        thumbnail = _scaled(grey, 1 / SCALE)
         track = (sample.participant_id, sample.source, sample.track_id)
         black = bool(np.percentile(thumbnail, 99) < BLACK_BELOW)
         frozen_seconds = self._stillness.seconds(track, thumbnail, sample.captured_at)
@@ -103,10 +102,12 @@ def _decode(sample: Sample) -> tuple[NDArray[np.uint8] | None, tuple[int, int]]:
 
 
 def _fit(grey: NDArray[np.uint8], longest_edge: int) -> NDArray[np.uint8]:
+    factor = longest_edge / max(grey.shape)
+    return _scaled(grey, factor) if factor < 1 else grey
+
+
+def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     height, width = grey.shape
-    factor = longest_edge / max(height, width)
-    if factor >= 1:
-        return grey
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 

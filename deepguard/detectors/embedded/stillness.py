@@ -11,12 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIKE_BELOW = 6
+SCALE = 8
+"""A thumbnail's pixel is the mean of so many pixels squared: what an encoder rounds and a sensor adds averages out."""
+
+ALIKE_BELOW = 5
 """Grey levels (of 255) by which no point of two thumbnails of the same picture differs.
 
-The largest difference tells, not the mean one. Measured at 160 pixels' width on pictures that went through VP8 and
-H.264 at 250 to 1500 kbit/s and JPEG: a still picture, with sensor noise or without, stayed at 3 or less once the
-encoder had settled, while a head that moved by one pixel of 1280 gave 11 or more. Their means were the same."""
+The largest difference tells, not the mean one. Measured at 640 and 1280 pixels' width on pictures that went through VP8
+or H.264 at 250 to 1500 kbit/s and then JPEG: a still picture, with a sensor's noise or without, stayed at 3 or less,
+while a head that moved by half a pixel gave 5 or more, and by one pixel 10 or more. Their means were the same."""
 
 PICTURES = 3
 SECONDS = 1.5
@@ -46,7 +49,7 @@ class Stillness:
 
         Args:
             track: Which track.
-            thumbnail: Grey, about 160 pixels at its longest edge.
+            thumbnail: Grey, at an eighth of the picture's scale.
             at: When it was captured, in seconds.
 
         Returns:
@@ -70,4 +73,4 @@ def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return int(np.abs(one.astype(np.int16) - other).max()) < ALIKE_BELOW
 
 
-__all__ = ["ALIKE_BELOW", "PICTURES", "SECONDS", "TRACKS", "Stillness"]
+__all__ = ["ALIKE_BELOW", "PICTURES", "SCALE", "SECONDS", "TRACKS", "Stillness"]
