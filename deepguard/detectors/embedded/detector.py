@@ -59,8 +59,8 @@ class EmbeddedDetector(LocalDetector):
             pictures = await asyncio.to_thread(_load)
         except Exception as error:  # noqa: BLE001 - a broken library fails in many ways; the call goes on, blind
             logger.opt(exception=True).error("The embedded detector cannot work")
-            self._broken = f"the embedded detector cannot work: OpenCV could not be loaded ({type(error).__name__})"
-            self.emit(DetectorHealth(HealthState.DOWN, f"{self._broken}; install opencv-python-headless again"))
+            self._broken = f"the embedded detector cannot work: OpenCV or its face finder could not be loaded ({type(error).__name__})"
+            self.emit(DetectorHealth(HealthState.DOWN, f"{self._broken}; install opencv-python-headless>=4.11,<5"))
             while self._waiting:
                 self.end(self._waiting.popleft(), SampleOutcome.DROPPED, self._broken)
             return

@@ -41,7 +41,7 @@ class Face(NamedTuple):
 class FaceFinder:
     """Finds faces that look at the camera, upright or tilted; not in profile, and not far away.
 
-    May be used from any thread, by one at a time.
+    It needs OpenCV 4; OpenCV 5 has no cascades. May be used from any thread, by one at a time.
     """
 
     name = f"opencv-{cv2.__version__}/{CASCADE}"
