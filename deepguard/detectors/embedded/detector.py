@@ -26,8 +26,9 @@ class EmbeddedDetector(LocalDetector):
     """
 
     name: ClassVar[str] = "embedded"
-    label: ClassVar[str] = "Embedded (advisory: deepfakes are not assessed)"
+    label: ClassVar[str] = "Built-in (advisory)"
     assesses_deepfakes = False
+    local = True
 
     def __init__(self) -> None:
         """Begin without a call; nothing heavy is loaded yet."""
@@ -59,7 +60,8 @@ class EmbeddedDetector(LocalDetector):
             pictures = await asyncio.to_thread(_load)
         except Exception as error:  # noqa: BLE001 - a broken library fails in many ways; the call goes on, blind
             logger.opt(exception=True).error("The embedded detector cannot work")
-            self._broken = f"the embedded detector cannot work: OpenCV or its face finder could not be loaded ({type(error).__name__})"
+            why = f"OpenCV or its face finder could not be loaded ({type(error).__name__})"
+            self._broken = f"the embedded detector cannot work: {why}"
             self.emit(DetectorHealth(HealthState.DOWN, f"{self._broken}; install opencv-python-headless>=4.11,<5"))
             while self._waiting:
                 self.end(self._waiting.popleft(), SampleOutcome.DROPPED, self._broken)
