@@ -96,6 +96,9 @@ class Detector(ABC):
     simulated: bool = False
     """True when verdicts are scripted rather than found."""
 
+    local: bool = False
+    """True when samples never leave the machine that the guard runs on."""
+
     formats: frozenset[SampleFormat] = frozenset(SampleFormat)
     """Which samples it wants."""
 

@@ -19,6 +19,7 @@ from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
 
 DRAIN_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
 
 
 class Runtime:
@@ -94,6 +95,7 @@ class Runtime:
             thresholds=config.policy.thresholds.thresholds(),
             hooks=self.host,
             notify=self.dispatcher.notify,
+            settle=lambda: self.dispatcher.drain(SETTLE_SECONDS),
         )
         self._guards[call.id] = guard
         return guard

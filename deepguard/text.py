@@ -1,8 +1,24 @@
-"""Text that came from outside, made safe to show on one line."""
+"""Words for people: those that came from outside, made safe to show on one line, and those that several rooms share."""
 
 from __future__ import annotations
 
+from deepguard.model import BlindReason
+
 LIMIT = 200
+
+BLIND_WORDS = {
+    BlindReason.STARTING: "Waiting for the first check",
+    BlindReason.NO_MEDIA: "Nothing arrives",
+    BlindReason.NO_SPEECH: "Nobody has spoken yet",
+    BlindReason.BLACK_PICTURE: "The picture is black",
+    BlindReason.FROZEN_PICTURE: "The picture is frozen",
+    BlindReason.NO_FACE: "No face in the picture",
+    BlindReason.DETECTOR_DOWN: "The detector cannot be reached",
+    BlindReason.NO_ANSWER: "The detector does not answer in time",
+    BlindReason.DETECTOR_ERROR: "The detector reported an error",
+    BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
+}
+"""Why a track is not being watched, in words for people."""
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:
@@ -23,4 +39,4 @@ def one_line(text: str, limit: int = LIMIT) -> str:
     return line
 
 
-__all__ = ["LIMIT", "one_line"]
+__all__ = ["BLIND_WORDS", "LIMIT", "one_line"]

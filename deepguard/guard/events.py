@@ -9,7 +9,6 @@ from deepguard.contracts import Detector
 from deepguard.guard.live import LiveEvent
 from deepguard.guard.track import Participant, Track
 from deepguard.model import (
-    BlindReason,
     Coverage,
     CoverageChanged,
     Delivery,
@@ -18,19 +17,7 @@ from deepguard.model import (
     Notification,
     Verdict,
 )
-
-COVERAGE_TEXT = {
-    BlindReason.STARTING: "Waiting for the first check",
-    BlindReason.NO_MEDIA: "Off, or nothing arrives",
-    BlindReason.NO_SPEECH: "Nobody has spoken yet",
-    BlindReason.BLACK_PICTURE: "The picture is black",
-    BlindReason.FROZEN_PICTURE: "The picture is frozen",
-    BlindReason.NO_FACE: "No face in the picture",
-    BlindReason.DETECTOR_DOWN: "The detector cannot be reached",
-    BlindReason.NO_ANSWER: "The detector does not answer",
-    BlindReason.DETECTOR_ERROR: "The detector reported an error",
-    BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
-}
+from deepguard.text import BLIND_WORDS
 
 ADVISORY_EMBEDDED = (
     "Deepfake: not assessed. The built-in detector reports picture and sound quality only; it is advisory. "
@@ -53,6 +40,7 @@ def detector_dict(detector: Detector) -> dict[str, Any]:
         "label": detector.label or detector.name,
         "simulated": detector.simulated,
         "assesses_deepfakes": detector.assesses_deepfakes,
+        "local": detector.local,
         "advisory": advisory(assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated),
     }
 
@@ -66,7 +54,7 @@ def coverage_dict(coverage: Coverage) -> dict[str, Any]:
     """Whether a track is being watched, with words for people."""
     if coverage.blind is None:
         return {"covered": True, "reason": None, "text": "Watched"}
-    text = COVERAGE_TEXT[coverage.blind]
+    text = BLIND_WORDS[coverage.blind]
     if coverage.detail:
         text = f"{text}: {coverage.detail}"
     return {"covered": False, "reason": coverage.blind.value, "text": text}

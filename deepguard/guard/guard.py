@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from loguru import logger
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.contracts import Detector, Thresholds
-from deepguard.errors import DetectorError
+from deepguard.errors import DetectorError, MediaError
 from deepguard.guard import events
 from deepguard.guard.coverage import judge_coverage
 from deepguard.guard.encoder import encoder_threads
@@ -62,6 +62,7 @@ class Guard:
         detector: Who judges.
         live: The call's live stream.
         ignored_verdicts: Verdicts for participants or tracks that the call does not have.
+        unusable_audio: Pieces of audio whose rate or number of channels makes no sense.
         refused_tracks: Media of more participants than a call may have.
     """
 
@@ -77,6 +78,7 @@ class Guard:
         hooks: PluginHost,
         notify: Callable[[Notification], None],
         on_judged: OnJudged | None = None,
+        settle: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         """Prepare to guard ``call``.
 
@@ -90,17 +92,21 @@ class Guard:
             hooks: Where hooks are called.
             notify: Takes notifications; must not block.
             on_judged: Called with each verdict and what followed from it.
+            settle: Waits, for a bounded time, until notifications have been delivered: the live stream shows those of
+                the call's end too.
         """
         self.call = call
         self.detector = detector
         self.live = LiveStream(self._state_event)
         self.ignored_verdicts = 0
         self.refused_tracks = 0
+        self.unusable_audio = 0
         self._video = video
         self._audio = audio
         self._coverage = coverage
         self._notify = notify
         self._on_judged = on_judged
+        self._settle = settle
         self._observers = Observers(hooks)
         self._judge = Judge(
             call, thresholds=thresholds, hooks=hooks, detector=detector.name, simulated=detector.simulated
@@ -177,6 +183,8 @@ class Guard:
             self._tell(notification)
         self._observers.tell("deepguard_call_ended", call=self.call, reason=reason)
         await self._observers.close()
+        if self._settle is not None:
+            await self._settle()
         self._end = {"type": "ended", "at": now, "reason": reason, "text": text}
         self.live.publish(self._end, keep=False)
         self.live.close()
@@ -282,8 +290,14 @@ class Guard:
         if not isinstance(track, SoundTrack) or not self._running:
             return
         track.facts.last_media = time.monotonic()
-        seconds = len(pcm) / (2 * channels * sample_rate)
-        chunks = track.cutter.feed(pcm, sample_rate, channels, time.time() - seconds)
+        try:
+            seconds = len(pcm) / (2 * channels * sample_rate)
+            chunks = track.cutter.feed(pcm, sample_rate, channels, time.time() - seconds)
+        except (MediaError, ZeroDivisionError) as error:
+            self.unusable_audio += 1
+            if self.unusable_audio == 1:
+                logger.warning("Audio of call {} cannot be used: {}", self.call.id, error)
+            return
         self._submit_chunks(participant_id, track, chunks)
 
     def speech_started(self, participant_id: str, track_id: TrackId) -> None:

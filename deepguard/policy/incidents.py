@@ -18,7 +18,7 @@ from deepguard.model import (
     Resolution,
     Source,
 )
-from deepguard.text import one_line
+from deepguard.text import BLIND_WORDS, one_line
 
 NewId = Callable[[str], str]
 """Makes a new unique id from a prefix."""
@@ -186,23 +186,10 @@ def coverage_notification(
 
 _TRACKS = {Source.CAMERA: "the camera", Source.MICROPHONE: "the microphone", Source.SCREEN: "the shared screen"}
 
-_BLIND = {
-    BlindReason.STARTING: "Nothing has been judged yet.",
-    BlindReason.NO_MEDIA: "It is off, or nothing arrives from it.",
-    BlindReason.NO_SPEECH: "Nobody has spoken yet.",
-    BlindReason.BLACK_PICTURE: "The picture is black.",
-    BlindReason.FROZEN_PICTURE: "The picture is frozen.",
-    BlindReason.NO_FACE: "No face is to be seen.",
-    BlindReason.DETECTOR_DOWN: "The detector is not connected.",
-    BlindReason.NO_ANSWER: "The detector does not answer in time.",
-    BlindReason.DETECTOR_ERROR: "The detector says that it failed.",
-    BlindReason.NOT_ASSESSED: "The detector does not assess deepfakes.",
-}
-
 
 def _blind_detail(reason: BlindReason, detail: str) -> str:
     more = one_line(detail)
-    return f"{_BLIND[reason]} ({more})" if more else _BLIND[reason]
+    return f"{BLIND_WORDS[reason]}{f' ({more})' if more else ''}."
 
 
 def _who(participant_id: str) -> str:

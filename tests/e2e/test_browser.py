@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
+
 from support.browser import page_of
 from support.program import running
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
-from deepguard.guard.live import READER_BACKLOG, RECENT_EVENTS, LiveEvent, LiveStream
+from deepguard.guard.live import READER_BACKLOG, RECENT_EVENTS, LiveStream
 
 
 def new_stream() -> LiveStream:
@@ -48,14 +45,11 @@ async def test_the_snapshot_holds_a_bounded_past() -> None:
 async def test_closing_ends_readers_after_what_they_still_have_and_later_ones_after_a_snapshot() -> None:
     stream = new_stream()
 
-    async def read_all(**_: Any) -> list[LiveEvent]:
-        with stream.reader() as reader:
-            return [event async for event in reader.events()]
-
-    reading = asyncio.create_task(read_all())
-    while not stream._readers:  # the task has begun once its reader is there
-        await asyncio.sleep(0)
-    stream.publish({"type": "ended"}, keep=False)
-    stream.close()
-    assert [event["type"] for event in await reading][0] == "state"
-    assert [event["type"] for event in await read_all()] == ["state"]
+    with stream.reader() as reader:
+        events = reader.events()
+        await anext(events)
+        stream.publish({"type": "ended"}, keep=False)
+        stream.close()
+        assert [event["type"] async for event in events] == ["ended"]
+    with stream.reader() as late:
+        assert [event["type"] async for event in late.events()] == ["state"]

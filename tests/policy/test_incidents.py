@@ -218,7 +218,7 @@ def test_coverage_notifications(reason):
     change = CoverageChanged("c1", "p1", MICROPHONE, Coverage(), Coverage(reason, "more\nof it"), 7.0)
     lost = coverage_notification(change, level=SUSPICIOUS, detector="d")
     assert (lost.kind, lost.title) == (NotificationKind.COVERAGE_LOST, "p1: the microphone is not being watched")
-    assert lost.detail.endswith(". (more of it)")
+    assert lost.detail.endswith(" (more of it).")
     assert (lost.level, lost.source, lost.at, lost.incident) == (SUSPICIOUS, MICROPHONE, 7.0, None)
     back = CoverageChanged("c1", "p1", MICROPHONE, Coverage(reason), Coverage(), 8.0)
     regained = coverage_notification(back, level=CLEAR)

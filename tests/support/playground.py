@@ -13,7 +13,14 @@ from deepguard.server.limits import SECURITY_HEADERS
 HERE = "http://localhost/"
 INFO = {
     "version": "0",
-    "detector": {"type": "test", "label": "Test", "simulated": False, "assesses_deepfakes": True, "advisory": ""},
+    "detector": {
+        "type": "test",
+        "label": "Test",
+        "simulated": False,
+        "assesses_deepfakes": True,
+        "local": True,
+        "advisory": "",
+    },
     "sampling": {},
     "limits": {},
     "ice_servers": [],

@@ -25,6 +25,7 @@ class ScenarioDetector(LocalDetector):
     name: ClassVar[str] = "scenario"
     label: ClassVar[str] = "Scenario (simulation)"
     simulated = True
+    local = True
 
     def __init__(self, config: ScenarioConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the script.

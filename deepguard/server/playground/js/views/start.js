@@ -4,7 +4,6 @@ import { el, setAttribute, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
 import { listed } from "../words.js";
 
-const INSIDE_SERVER = new Set(["embedded", "scenario"]);
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** @param actions.start Called when the person starts a call. */
@@ -48,7 +47,9 @@ export function mountStart(root, { start }) {
   };
 }
 
-const judging = ({ type, label }) =>
-  INSIDE_SERVER.has(type)
-    ? `The server judges pictures and sound itself (${label}); it passes them on to nobody.`
+const judging = ({ local, simulated, label }) =>
+  simulated
+    ? "Nothing is judged: the verdicts are scripted. The server passes pictures and sound on to nobody."
+    : local
+    ? "The server itself looks at pictures and sound; it passes them on to nobody."
     : `The server passes single pictures and pieces of sound on to ${label}, which judges them.`;
