@@ -1,0 +1,57 @@
+"""`python -m bench [NAME…] [--json FILE]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from loguru import logger
+from rich.console import Console
+
+from bench.results import Row, report, table
+
+BENCHES = {
+    "not_due": "what a frame that is not due costs",
+    "due": "how long a due frame holds the event loop",
+    "notify": "how soon a verdict is in the log",
+    "policy": "what a verdict costs in policy and incident logic",
+    "startup": "how soon deepguard run serves, and deepguard check answers",
+}
+"""Each is the module of that name, and its ``measure``."""
+
+
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Which: {', '.join(BENCHES)}. Default: all.", show_default=False)
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures to this file.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Measure what the README claims."""
+    unknown = [name for name in names or [] if name not in BENCHES]
+    if unknown:
+        raise typer.BadParameter(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
+    if json_file is not None and not json_file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(json_file.parent)!r}", param_hint="--json")
+    # Notifications are what is measured, not news.
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING", filter={"": True, "deepguard_log": False})
+    console, status = Console(), Console(stderr=True)
+    results: dict[str, Sequence[Row]] = {}
+    for name in names or BENCHES:
+        with status.status(f"{name}: {BENCHES[name]} …"):
+            measure: Callable[[], list[Row]] = import_module(f"bench.{name}").measure
+            results[name] = measure()
+        console.print(table(f"{name}: {BENCHES[name]}", results[name]), "")
+    if json_file is not None:
+        json_file.write_text(json.dumps(report(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(run)
