@@ -109,6 +109,20 @@ def test_a_server_that_is_gone_is_explained(page: Page, served: Served) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
+    ("detector", "promises"),
+    [({}, True), ({"simulated": True}, False), ({"assesses_deepfakes": False}, False)],
+)
+def test_only_a_detector_that_assesses_deepfakes_is_said_to_check_who_is_genuine(
+    page: Page, served: Served, detector: dict[str, Any], promises: bool
+) -> None:
+    served.answers["/api/info"] = (200, INFO | {"detector": INFO["detector"] | detector})
+    page.goto(HERE)
+    page.wait_for_function("!document.querySelector('[data-testid=start]').disabled")
+    assert ("genuine" in page.inner_text("#start")) is promises
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
     ("detector", "words"),
     [
         ({"simulated": True, "advisory": "Scripted."}, "Scripted."),

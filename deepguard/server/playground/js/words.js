@@ -70,10 +70,11 @@ export const kindName = (kind) => KINDS[kind] ?? plain(kind.replaceAll(".", " ")
 const DELIVERIES = { delivered: "delivered", failed: "not delivered", dropped: "skipped" };
 export const deliveryName = (status) => DELIVERIES[status] ?? plain(status);
 
-/** A number with that many decimals and a true minus sign. */
+/** A number with that many decimals and a true minus sign; what rounds to zero has none. */
 export function decimal(value, decimals) {
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  return new Intl.NumberFormat("en", digits).format(value).replace("-", "−");
+  const text = new Intl.NumberFormat("en", digits).format(value);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
 /** How long ago, for example "3 s ago". */

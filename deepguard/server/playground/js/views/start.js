@@ -8,6 +8,7 @@ const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** @param actions.start Called when the person starts a call. */
 export function mountStart(root, { start }) {
+  const lead = el("p", { class: "lead" });
   const where = el("span");
   const whom = el("span");
   const alerts = el("li", {}, icon("suspicious"), el("span"));
@@ -21,10 +22,7 @@ export function mountStart(root, { start }) {
   const step = el("p", { class: "step", role: "status" });
   root.append(
     el("h1", { id: "start-title", text: "See a call guarded" }),
-    el("p", {
-      class: "lead",
-      text: "Start a call with your own camera and microphone. deepguard checks again and again whether the person looks and sounds genuine, and you see every result here, live.",
-    }),
+    lead,
     el(
       "ul",
       { class: "facts" },
@@ -39,6 +37,7 @@ export function mountStart(root, { start }) {
     setAttribute(button, "disabled", phase === "opening" || info === null);
     setText(step, waiting);
     if (!info) return;
+    setText(lead, `Start a call with your own camera and microphone. ${purpose(info.detector)}`);
     const host = LOOPBACK.has(location.hostname) ? "on this computer" : `at ${location.hostname}`;
     setText(where, `Your browser asks for camera and microphone. Both go to the deepguard server ${host}.`);
     setText(whom, judging(info.detector));
@@ -46,6 +45,13 @@ export function mountStart(root, { start }) {
     setText(alerts.lastElementChild, `Alerts go to: ${listed(info.notifiers)}.`);
   };
 }
+
+const purpose = ({ simulated, assesses_deepfakes: assesses }) =>
+  simulated
+    ? "You see here, live, how deepguard shows and reports what a detector finds."
+    : assesses
+    ? "deepguard checks again and again whether the person looks and sounds genuine, and you see every result here, live."
+    : "deepguard measures again and again what can be seen and heard, and you see every result here, live.";
 
 const judging = ({ local, simulated, label }) =>
   simulated

@@ -7,7 +7,7 @@ import { viewTrack } from "../watch.js";
 import { ago, checkName, decimal, levelName, sourceName } from "../words.js";
 
 const COUNTS = [
-  ["taken", "Taken", "Pictures or pieces of sound taken from the call"],
+  ["taken", "Samples", "Pictures or pieces of sound taken from the call"],
   ["judged", "Judged", "Answered by the detector"],
   ["expired", "Expired", "Handed over, but not answered in time"],
   ["dropped", "Dropped", "Never handed over: a newer one took its place, or the detector was away"],
