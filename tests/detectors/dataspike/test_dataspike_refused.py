@@ -18,7 +18,6 @@ from deepguard.model import HealthState, SampleOutcome
 from support.dataspike_peer import (
     API_KEY,
     CALL,
-    TIME_LIMIT,
     Events,
     Peer,
     Script,
@@ -149,27 +148,24 @@ async def test_a_probe_shows_as_refused_until_the_service_has_said_something():
 
 
 async def test_a_call_that_ends_during_its_probe_leaves_the_turn_to_others():
-    began = asyncio.Event()
-
     @session
     async def silent(peer: Session) -> None:
-        began.set()
         await peer.closed()
 
     async with Peer(status(403), silent) as peer:
         config = configure(peer.url).model_copy(update={"probe_after": 0.05})
-        detector, events = await opened(config)
-        other, more = await opened(config)
-        await asyncio.wait_for(began.wait(), TIME_LIMIT)
-        first, second = sorted((detector, other), key=lambda one: one.counters.connects, reverse=True)
-        await first.close()
-        began.clear()
-        await asyncio.wait_for(began.wait(), TIME_LIMIT)
-        await second.close()
+        probing, events = await opened(config)
+        await events.health(HealthState.REFUSED)
+        await events.health(HealthState.CONNECTING)
+        waiting, more = await opened(config)
+        await more.health(HealthState.REFUSED)
+        await probing.close()
+        await more.health(HealthState.CONNECTING)
+        await waiting.close()
         await events.rest()
         await more.rest()
 
-    assert (first.counters.connects, second.counters.connects) == (1, 1)
+    assert (probing.counters.connects, waiting.counters.connects) == (1, 1)
 
 
 async def test_a_key_revoked_during_a_call_is_not_forgiven_for_the_calls_that_go_on():
