@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from deepguard.detectors.dataspike.config import is_loopback
 from deepguard.errors import DeepguardError
 from deepguard.logs import LogFormat, configure_logs
+from deepguard.net import is_loopback
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -8,8 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepguard.net import is_loopback
+
 MAX_BODY = 256 * 1024
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 SECURITY_HEADERS = {
@@ -38,11 +39,11 @@ class RequestLimits:
         Args:
             app: What to protect.
             loopback: Whether the server listens on loopback only: then only loopback host names are answered.
-            allowed_origins: Other origins that may call.
+            allowed_origins: Other origins that may call, written as browsers write them.
         """
         self._app = app
         self._loopback = loopback
-        self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        self._origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand the request on."""
@@ -66,15 +67,17 @@ class RequestLimits:
 
     def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "").lower()
-        if self._loopback and _name_of(host) not in LOOPBACK_NAMES:
+        if self._loopback and not is_loopback(_name_of(host)):
             return JSONResponse({"detail": "This server answers only to localhost."}, 421)
         origin = headers.get("origin", "").lower()
-        if method in UNSAFE and origin and urlsplit(origin).netloc != host and origin not in self._origins:
+        own = bool(host) and urlsplit(origin).netloc == host
+        if method in UNSAFE and origin and not own and origin not in self._origins:
             return JSONResponse(
                 {"detail": "Pages of this origin may not call; see server.allowed_origins in the configuration."}, 403
             )
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        # Its length first: Python refuses to read a number of thousands of digits.
+        if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY:
             return JSONResponse({"detail": f"The body is larger than {MAX_BODY} bytes."}, 413)
         return None
 
@@ -96,6 +99,8 @@ class _Limited:
 
 
 def _name_of(host: str) -> str:
+    """The name or address of a Host header, without brackets and port."""
     if host.startswith("["):
-        return host[: host.find("]") + 1]
+        name, closed, _port = host[1:].partition("]")
+        return name if closed else ""
     return host.partition(":")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from deepguard.contracts import PluginConfig
+from deepguard.net import is_loopback
 
 DEFAULT_URL = "wss://api.dataspike.io/api/v4/deepfake/stream"
 API_KEY_VARIABLE = "DATASPIKE_API_KEY"
@@ -122,14 +122,4 @@ class DataspikeConfig(PluginConfig):
         return url
 
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` (a name or an address, an IPv6 one without brackets) is this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-__all__ = ["API_KEY_VARIABLE", "DEFAULT_URL", "URL_VARIABLE", "DataspikeConfig", "is_loopback"]
+__all__ = ["API_KEY_VARIABLE", "DEFAULT_URL", "URL_VARIABLE", "DataspikeConfig"]
