@@ -30,6 +30,8 @@ class TrackFacts:
         last_verdict: The last verdict of any judgement, else None.
         last_verdict_at: When it came.
         last_outcome: How the last sample that ended did end, else None.
+        fresh_since: Verdicts from before this say nothing of what is seen now: the track was new then, or came back.
+        unanswered_since: When the first sample since the last verdict was taken; None while there is none.
         sample_period: Seconds from one sample to the next at the present rate; None when samples depend on speech.
     """
 
@@ -42,6 +44,28 @@ class TrackFacts:
     last_verdict_at: float = 0.0
     last_outcome: SampleOutcome | None = None
     sample_period: float | None = None
+    fresh_since: float = 0.0
+    unanswered_since: float | None = None
+
+    def note_taken(self, now: float) -> None:
+        """Note that a sample was taken."""
+        if self.unanswered_since is None:
+            self.unanswered_since = now
+
+    def note_verdict(self, verdict: Verdict, now: float) -> None:
+        """Note a verdict."""
+        self.last_verdict, self.last_verdict_at = verdict, now
+        self.last_outcome = SampleOutcome.JUDGED
+        self.unanswered_since = None
+
+    def start_over(self, now: float) -> None:
+        """Note that the media that comes from now on is another track's: nothing is known of it."""
+        self.enabled = True
+        self.last_media = None
+        self.since = self.fresh_since = now
+        self.heard_speech = False
+        self.last_outcome = None
+        self.unanswered_since = None
 
 
 def judge_coverage(facts: TrackFacts, health: DetectorHealth, params: CoverageParams, now: float) -> Coverage:
@@ -66,7 +90,9 @@ def judge_coverage(facts: TrackFacts, health: DetectorHealth, params: CoveragePa
         return Coverage(BlindReason.DETECTOR_DOWN, "still connecting")
     if facts.last_outcome is SampleOutcome.EXPIRED:
         return Coverage(BlindReason.NO_ANSWER)
-    verdict = facts.last_verdict
+    if facts.unanswered_since is not None and now - facts.unanswered_since > params.answer_timeout:
+        return Coverage(BlindReason.NO_ANSWER)
+    verdict = facts.last_verdict if facts.last_verdict_at >= facts.fresh_since else None
     if verdict is None:
         return _before_first_verdict(facts, params, now)
     if verdict.judgement is Judgement.ERROR:
@@ -83,6 +109,7 @@ def judge_coverage(facts: TrackFacts, health: DetectorHealth, params: CoveragePa
 def _before_first_verdict(facts: TrackFacts, params: CoverageParams, now: float) -> Coverage:
     if facts.source.is_audio and not facts.heard_speech:
         return Coverage(BlindReason.NO_SPEECH)
-    if facts.sample_period is not None and now - facts.since > facts.sample_period + params.answer_timeout:
+    begun = max(facts.since, facts.fresh_since)
+    if facts.sample_period is not None and now - begun > facts.sample_period + params.answer_timeout:
         return Coverage(BlindReason.NO_ANSWER)
     return Coverage(BlindReason.STARTING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from deepguard.config.models import AudioParams, VideoParams
@@ -17,7 +18,9 @@ from deepguard.model import (
     Notification,
     Verdict,
 )
-from deepguard.text import BLIND_WORDS
+from deepguard.text import BLIND_WORDS, one_line
+
+MAX_MESSAGE = 500
 
 ADVISORY_EMBEDDED = (
     "Deepfake: not assessed. The built-in detector reports picture and sound quality only; it is advisory. "
@@ -60,6 +63,23 @@ def coverage_dict(coverage: Coverage) -> dict[str, Any]:
     return {"covered": False, "reason": coverage.blind.value, "text": text}
 
 
+def json_number(value: Any) -> float | int | None:
+    """A number that JSON can hold: detectors are other people's code, and numpy's numbers and NaN are none."""
+    if value is None or isinstance(value, int):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _json_signal(value: Any) -> Any:
+    if isinstance(value, str):
+        return one_line(value)
+    return value if isinstance(value, bool) else json_number(value)
+
+
 def verdict_event(verdict: Verdict) -> LiveEvent:
     """A verdict came."""
     return {
@@ -68,12 +88,12 @@ def verdict_event(verdict: Verdict) -> LiveEvent:
         "participant": verdict.participant_id,
         "source": verdict.source.value,
         "judgement": verdict.judgement.value,
-        "score": verdict.score,
-        "message": verdict.message,
+        "score": json_number(verdict.score),
+        "message": one_line(verdict.message, MAX_MESSAGE),
         "detector": verdict.detector,
         "model": verdict.model,
-        "captured_at": verdict.captured_at,
-        "signals": dict(verdict.signals),
+        "captured_at": json_number(verdict.captured_at),
+        "signals": {str(name): _json_signal(value) for name, value in verdict.signals.items()},
         "blind": verdict.blind.value if verdict.blind else None,
     }
 

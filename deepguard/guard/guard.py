@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
 from loguru import logger
@@ -19,6 +20,7 @@ from deepguard.guard.encoder import encoder_threads
 from deepguard.guard.judge import Judge, Judged
 from deepguard.guard.live import LiveEvent, LiveStream
 from deepguard.guard.observers import Observers
+from deepguard.guard.tasks import end_tasks
 from deepguard.guard.track import Participant, PendingPicture, PictureTrack, SoundTrack, Track
 from deepguard.media.audio import AudioChunk
 from deepguard.media.encode import encode_picture
@@ -44,6 +46,7 @@ from deepguard.policy.incidents import coverage_notification
 
 TICK_SECONDS = 0.25
 MAX_PARTICIPANTS = 32
+OPEN_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 
 TrackId: TypeAlias = str | Callable[[], str]
@@ -61,7 +64,8 @@ class Guard:
         call: The call.
         detector: Who judges.
         live: The call's live stream.
-        ignored_verdicts: Verdicts for participants or tracks that the call does not have.
+        ignored_verdicts: Verdicts for participants or tracks that the call does not have, and events that make no
+            sense.
         unusable_audio: Pieces of audio whose rate or number of channels makes no sense.
         refused_tracks: Media of more participants than a call may have.
     """
@@ -114,6 +118,7 @@ class Guard:
         self._participants: dict[str, Participant] = {}
         self._pictures: dict[tuple[str, Source], PictureTrack] = {}
         self._health = detector.health
+        self._broken: DetectorHealth | None = None
         self._dirty: dict[tuple[str, Source], Track] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._consumer: asyncio.Task[None] | None = None
@@ -125,14 +130,23 @@ class Guard:
     # -- life ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the detector and begin. A detector that cannot be opened leaves the call blind, not broken."""
+        """Open the detector and begin. A detector that cannot be opened leaves the call blind, not broken.
+
+        Nothing happens once ``stop`` was called.
+        """
+        if self._stopped is not None:
+            return
         self._running = True
         self._observers.start()
         self._observers.tell("deepguard_call_started", call=self.call)
         self._consumer = asyncio.create_task(self._consume(), name=f"deepguard-consume-{self.call.id}")
+        self._consumer.add_done_callback(self._on_consumer_done)
         self._ticker = asyncio.create_task(self._tick_forever(), name=f"deepguard-tick-{self.call.id}")
         try:
-            await self.detector.open(self.call)
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self.detector.open(self.call)
+        except TimeoutError:
+            self._detector_failed(f"did not open within {OPEN_SECONDS:g} s")
         except DetectorError as error:
             self._detector_failed(str(error))
         except Exception as error:  # noqa: BLE001 - a plugin's detector may raise anything; the call goes on
@@ -157,42 +171,48 @@ class Guard:
             self._stopped.set_result(None)
 
     async def _stop(self, reason: str, text: str) -> None:
-        if self._ticker:
-            self._ticker.cancel()
+        # Each step is taken even if this is cancelled during the one before: an incident must not stay open because
+        # a detector was slow to close. The steps run in the opposite order of being named here.
+        async with AsyncExitStack() as steps:
+            steps.callback(self._say_ended, reason, text)
+            if self._settle is not None:
+                steps.push_async_callback(self._settle)
+            steps.push_async_callback(self._observers.close)
+            steps.callback(self._conclude, reason)
+            steps.push_async_callback(end_tasks, [self._ticker, self._consumer, *self._tasks])
+            await self._close_detector()
+
+    async def _close_detector(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
                 await self.detector.close()
                 if self._consumer:
-                    await self._consumer
+                    await asyncio.wait({self._consumer})
         except TimeoutError:
             logger.warning("The detector {} did not close in {} s", self.detector.name, CLOSE_SECONDS)
         except Exception:  # noqa: BLE001 - a plugin's detector may raise anything; the call must still end
             logger.opt(exception=True).error("The detector {} failed to close", self.detector.name)
-        owned = [task for task in (self._ticker, self._consumer, *self._tasks) if task]
-        for task in owned:
-            task.cancel()
-        await asyncio.gather(*owned, return_exceptions=True)
+
+    def _conclude(self, reason: str) -> None:
         for participant in self._participants.values():
             for track in participant.tracks.values():
-                if track.ledger.expire_before(float("inf")):
-                    self._publish_samples(participant.id, track)
-        now = time.time()
-        for notification in self._judge.end(now):
+                track.ledger.expire_before(float("inf"))
+                self._publish_samples(participant.id, track)
+        for notification in self._judge.end(time.time()):
             self._tell(notification)
         self._observers.tell("deepguard_call_ended", call=self.call, reason=reason)
-        await self._observers.close()
-        if self._settle is not None:
-            await self._settle()
-        self._end = {"type": "ended", "at": now, "reason": reason, "text": text}
+
+    def _say_ended(self, reason: str, text: str) -> None:
+        self._end = {"type": "ended", "at": time.time(), "reason": reason, "text": text}
         self.live.publish(self._end, keep=False)
         self.live.close()
 
     # -- what the transport tells --------------------------------------------------------------------------------
 
     def expect(self, participant_id: str, source: Source, track_id: TrackId) -> Track | None:
-        """Follow a track from now on, also if nothing ever arrives on it.
+        """Follow a track from now on, also if nothing ever arrives on it; anew when it was followed before.
 
         Args:
             participant_id: Untrusted text.
@@ -210,10 +230,11 @@ class Guard:
             participant = self._participants[participant_id] = Participant(participant_id)
         name = track_id if isinstance(track_id, str) else track_id()
         track = participant.tracks.get(source)
-        if track is not None:
-            track.track_id = name
-            return track
         now = time.monotonic()
+        if track is not None:
+            track.start_over(name, now)
+            self._review(participant, track, now)
+            return track
         if source.is_audio:
             track = SoundTrack(source, name, now, self._audio)
         else:
@@ -264,6 +285,7 @@ class Guard:
             return False
         picture = PendingPicture(self._new_sample_id(), image, size, mode, time.time())
         track.ledger.take(picture.sample_id, now)
+        track.facts.note_taken(now)
         self._dirty[participant_id, source] = track
         if not track.encoding:
             track.encoding = True
@@ -388,7 +410,9 @@ class Guard:
                 data=chunk.data,
                 captured_at=chunk.captured_at,
             )
-            track.ledger.take(sample.id, time.monotonic())
+            now = time.monotonic()
+            track.ledger.take(sample.id, now)
+            track.facts.note_taken(now)
             self._submit(track, sample)
 
     def _submit(self, track: Track, sample: Sample) -> None:
@@ -409,8 +433,8 @@ class Guard:
     # -- what the detector tells -----------------------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        try:
-            async for event in self.detector.events():
+        async for event in self.detector.events():
+            try:
                 match event:
                     case Verdict():
                         self._on_verdict(event)
@@ -418,9 +442,19 @@ class Guard:
                         self._on_sample_ended(event)
                     case DetectorHealth():
                         self._on_health(event)
-        except Exception as error:  # noqa: BLE001 - a plugin's detector may raise anything; the call goes on
-            logger.opt(exception=True).error("The detector {} failed", self.detector.name)
-            self._detector_failed(f"failed ({type(error).__name__})")
+            except Exception:  # noqa: BLE001 - what a plugin's detector says may be anything; the next may be sound
+                self.ignored_verdicts += 1
+                if self.ignored_verdicts == 1:
+                    logger.opt(exception=True).error("What the detector {} says cannot be used", self.detector.name)
+
+    def _on_consumer_done(self, consumer: asyncio.Task[None]) -> None:
+        # Before the call's end the stream of events must not end, in whatever way.
+        if not self._running:
+            return
+        error = None if consumer.cancelled() else consumer.exception()
+        if error is not None:
+            logger.opt(exception=error).error("The detector {} failed", self.detector.name)
+        self._detector_failed(f"failed ({type(error).__name__})" if error else "ended before the call")
 
     def _on_verdict(self, verdict: Verdict) -> None:
         participant = self._participants.get(verdict.participant_id)
@@ -428,12 +462,12 @@ class Guard:
         if participant is None or track is None:
             self.ignored_verdicts += 1
             return
-        now = time.monotonic()
-        track.facts.last_verdict = verdict
-        track.facts.last_verdict_at = now
-        track.facts.last_outcome = SampleOutcome.JUDGED
-        self.live.publish(events.verdict_event(verdict))
+        event = events.verdict_event(verdict)
+        # First of all what may fail: a verdict that does not count must not make a track covered.
         judged = self._judge.advance(verdict, verdict.received_at)
+        now = time.monotonic()
+        track.facts.note_verdict(verdict, now)
+        self.live.publish(event)
         for change in judged.changes:
             if change.source is None:
                 participant.level = change.after
@@ -480,12 +514,29 @@ class Guard:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = time.monotonic()
-            self._expire_forgotten(now)
-            self._review_all(now)
-            dirty, self._dirty = self._dirty, {}
-            for (participant_id, _), track in dirty.items():
-                self._publish_samples(participant_id, track)
+            try:
+                self._tick(time.monotonic())
+            except Exception as error:  # noqa: BLE001 - a watch that stopped would show the last coverage for ever
+                self._watch_failed(error)
+
+    def _tick(self, now: float) -> None:
+        self._expire_forgotten(now)
+        self._review_all(now)
+        dirty, self._dirty = self._dirty, {}
+        for (participant_id, _), track in dirty.items():
+            self._publish_samples(participant_id, track)
+
+    def _watch_failed(self, error: Exception) -> None:
+        """Show everything as blind from now on: the guard cannot vouch for it."""
+        if self._broken is not None:
+            return
+        logger.opt(exception=error).error("The guard of call {} failed", self.call.id)
+        self._broken = DetectorHealth(HealthState.DOWN, f"the guard failed ({type(error).__name__})")
+        self.live.publish({"type": "detector", "at": time.time(), "health": events.health_dict(self._broken)})
+        for participant in self._participants.values():
+            for track in participant.tracks.values():
+                track.coverage = Coverage(BlindReason.DETECTOR_DOWN, self._broken.detail)
+        self.live.publish(self.live.snapshot(), keep=False)
 
     def _expire_forgotten(self, now: float) -> None:
         # Detectors end their samples themselves; this bounds what one that forgets can leave open.
@@ -502,7 +553,10 @@ class Guard:
 
     def _review(self, participant: Participant, track: Track, now: float) -> None:
         before = track.coverage
-        after = judge_coverage(track.facts, self._health, self._coverage, now)
+        after = judge_coverage(track.facts, self._broken or self._health, self._coverage, now)
+        if after.blind is BlindReason.NO_MEDIA and not track.source.is_audio:
+            # Whoever comes back into the picture may be somebody else: what was judged before does not vouch for them.
+            track.facts.fresh_since = now
         if after != before:
             track.coverage = after
             change = CoverageChanged(self.call.id, participant.id, track.source, before, after, time.time())
@@ -540,7 +594,10 @@ class Guard:
 
     def _tell(self, notification: Notification) -> None:
         self.live.publish(events.notification_event(notification))
-        self._notify(notification)
+        try:
+            self._notify(notification)
+        except Exception:  # noqa: BLE001 - whoever tells must not stop the guard
+            logger.opt(exception=True).error("Notification {} could not be handed over", notification.id)
 
     def _publish_samples(self, participant_id: str, track: Track) -> None:
         self.live.publish(events.samples_event(time.time(), participant_id, track), keep=False)
@@ -555,7 +612,10 @@ class Guard:
                 "ended_at": self._end["at"] if self._end else None,
                 "ended_reason": self._end["reason"] if self._end else None,
             },
-            "detector": {**events.detector_dict(self.detector), "health": events.health_dict(self._health)},
+            "detector": {
+                **events.detector_dict(self.detector),
+                "health": events.health_dict(self._broken or self._health),
+            },
             "participants": [
                 events.participant_dict(participant, self._judge.incident_id(participant.id))
                 for participant in self._participants.values()

@@ -47,6 +47,21 @@ class _Case:
     incident: Incident | None = None
 
 
+def _check(step: object) -> None:
+    """See that a policy's answer is one, before anything is changed by it.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(step, PolicyStep):
+        raise TypeError(f"advance returned {type(step).__name__}, not PolicyStep")
+    levels = [step.participant, *step.tracks.values()]
+    if not all(isinstance(level, Level) for level in levels) or not all(isinstance(one, Source) for one in step.tracks):
+        raise TypeError("advance returned a PolicyStep whose tracks or participant are not levels")
+    if not isinstance(step.cause, str):
+        raise TypeError("advance returned a PolicyStep whose cause is not text")
+
+
 class Judge:
     """The policy of one call, applied to each participant.
 
@@ -124,8 +139,7 @@ class Judge:
     def _step(self, case: _Case, verdict: Verdict, now: float) -> PolicyStep:
         try:
             step = self._policy.advance(case.state, verdict, now)
-            if not isinstance(step, PolicyStep):
-                raise TypeError(f"advance returned {type(step).__name__}, not PolicyStep")
+            _check(step)
         except Exception:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
             self._fall_back()
             return self._policy.advance(case.state, verdict, now)

@@ -7,6 +7,7 @@ from typing import Any
 
 from loguru import logger
 
+from deepguard.guard.tasks import end_tasks
 from deepguard.plugins import PluginHost
 
 BACKLOG = 1000
@@ -59,10 +60,16 @@ class Observers:
                 await asyncio.shield(self._task)
         except TimeoutError:
             logger.warning("Observer hooks were still running {} s after the call; stopped", CLOSE_SECONDS)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        finally:
+            await end_tasks([self._task])
 
     async def _run(self) -> None:
         while (item := await self._queue.get()) is not None:
             hook, arguments = item
-            await self._hooks.observe(hook, **arguments)
+            try:
+                await self._hooks.observe(hook, **arguments)
+            except asyncio.CancelledError:
+                # A plugin may raise it for a task of its own; only a cancellation of this one is an end.
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise
+                logger.error("An observer of {} was cancelled", hook)

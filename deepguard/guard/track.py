@@ -45,6 +45,16 @@ class Track:
         self.blind_since: float | None = now
         self.blindness_told = False
 
+    def start_over(self, track_id: str, now: float) -> None:
+        """Follow another track in its place: the participant connected anew. Its level stays, its coverage does not.
+
+        Args:
+            track_id: The transport's id.
+            now: Monotonic seconds.
+        """
+        self.track_id = track_id
+        self.facts.start_over(now)
+
     def set_burst(self, burst: bool) -> None:
         """Sample at the burst rate, or at the normal one."""
         raise NotImplementedError
@@ -89,6 +99,12 @@ class PictureTrack(Track):
         self._burst = False
         self._note_period()
 
+    def start_over(self, track_id: str, now: float) -> None:
+        """Follow another track in its place; its first picture is due at once."""
+        super().start_over(track_id, now)
+        self.sampler = VideoSampler(self.params)
+        self.sampler.burst = self._burst
+
     def set_burst(self, burst: bool) -> None:
         """Sample at ``burst_fps``, or at ``normal_fps``."""
         self._burst = burst
@@ -117,6 +133,11 @@ class SoundTrack(Track):
         """Begin to follow a microphone."""
         super().__init__(source, track_id, now)
         self.cutter = AudioCutter(params)
+
+    def start_over(self, track_id: str, now: float) -> None:
+        """Follow another track in its place; what was being said on the last one does not go on."""
+        super().start_over(track_id, now)
+        self.cutter.reset()
 
     def set_burst(self, burst: bool) -> None:
         """Sample every ``burst_interval`` seconds of speech, or every ``interval``."""

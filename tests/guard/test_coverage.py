@@ -87,3 +87,21 @@ def test_a_microphone_waits_for_speech_and_then_stays_covered_through_silence() 
     assert judge_coverage(heard, UP, PARAMS, NOW).blind is BlindReason.STARTING
     judged = watched(source=Source.MICROPHONE, last_verdict_at=NOW - 600, sample_period=None, heard_speech=True)
     assert judge_coverage(judged, UP, PARAMS, NOW).covered
+
+
+def test_a_microphone_whose_samples_are_not_answered_any_more_is_blind() -> None:
+    facts = watched(source=Source.MICROPHONE, sample_period=None, heard_speech=True, last_verdict_at=NOW - 100)
+    facts.note_taken(NOW - 16)
+    facts.note_taken(NOW - 1)
+    assert judge_coverage(facts, UP, PARAMS, NOW).blind is BlindReason.NO_ANSWER
+    facts.note_verdict(verdict(), NOW)
+    assert judge_coverage(facts, UP, PARAMS, NOW).covered
+
+
+def test_a_new_track_in_place_of_another_is_judged_by_its_own_verdicts() -> None:
+    facts = watched()
+    facts.start_over(NOW)
+    facts.last_media = NOW + 1
+    assert judge_coverage(facts, UP, PARAMS, NOW + 1).blind is BlindReason.STARTING
+    facts.note_verdict(verdict(), NOW + 1)
+    assert judge_coverage(facts, UP, PARAMS, NOW + 1).covered

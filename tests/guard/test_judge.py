@@ -71,6 +71,18 @@ def test_a_policy_that_returns_nonsense_is_replaced(judge_with: Any) -> None:
     assert judge.incident_id("Ada") is not None
 
 
+@pytest.mark.parametrize(
+    "step", ["{}, 2", "{verdict.source: 2}, Level.CLEAR", "None, Level.CLEAR", "{}, Level.CLEAR, 3"]
+)
+def test_a_policy_whose_step_makes_no_sense_is_replaced(judge_with: Any, step: str) -> None:
+    source = RAISES.replace('raise RuntimeError("a fault in somebody\'s policy")', f"return PolicyStep(None, {step})")
+    judge = judge_with(source)
+    judge.advance(alert(), 1.0)
+    judge.advance(alert(), 2.0)
+    assert judge.policy_failed
+    assert judge.incident_id("Ada") is not None
+
+
 def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
     judge = judge_with("""
         from deepguard import Thresholds, hookimpl
