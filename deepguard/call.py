@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from deepguard.guard.calls import participant_of
 from deepguard.guard.guard import Guard
+from deepguard.guard.tasks import end_tasks
 from deepguard.model import Call, Source
 from deepguard.pipeline.messages import send_in_call_messages
 from deepguard.pipeline.tracks import track_id_of
@@ -47,6 +49,7 @@ class GuardedCall:
     Attributes:
         call: The call.
         guard: Its guard.
+        over: Whether the peer connection has been, or is being, closed for good.
     """
 
     def __init__(
@@ -61,13 +64,20 @@ class GuardedCall:
             in_call_messages: Whether findings are told over the call's own data channel.
         """
         self.call = call
+        self.over = False
         self.guard: Guard = runtime.new_guard(call)
         self._runtime = runtime
         self._connection = connection
         self._participant_id = participant_of(call)
         self._in_call_messages = in_call_messages
         self._connected = asyncio.Event()
+        self._restarted = asyncio.Event()
         self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+
+    def reconnecting(self) -> None:
+        """Note that the peer connection is being made anew: again media must flow in time."""
+        self._connected.clear()
+        self._restarted.set()
 
     def end(self, end: CallEnd) -> None:
         """Ask the call to end; the first reason counts."""
@@ -89,9 +99,14 @@ class GuardedCall:
         except Exception:  # noqa: BLE001 - one call's failure is this call's end, and nobody else's
             log.opt(exception=True).error("Call {} failed", self.call.id)
         finally:
-            await self.guard.stop(end.reason, end.text)
-            await self._connection.disconnect()
-            self._runtime.forget(self.call.id)
+            if self._end.done():
+                end = self._end.result()
+            try:
+                await self.guard.stop(end.reason, end.text)
+            finally:
+                self._runtime.forget(self.call.id)
+                self.over = True
+                await self._connection.disconnect()
             log.info("Call {} ended: {}", self.call.id, end.text)
         return end
 
@@ -112,16 +127,20 @@ class GuardedCall:
         watching = asyncio.create_task(self._watch_connecting(), name=f"deepguard-connect-{self.call.id}")
         owned: list[asyncio.Task[Any]] = [running, watching]
         if self._in_call_messages:
-            owned.append(asyncio.create_task(send_in_call_messages(self.guard, worker.queue_frame)))
+            messages = send_in_call_messages(self.guard, worker.queue_frame)
+            owned.append(asyncio.create_task(messages, name=f"deepguard-messages-{self.call.id}"))
         try:
             await asyncio.wait({running, self._end}, return_when=asyncio.FIRST_COMPLETED)
-            return self._end.result() if self._end.done() else FAILED
+            if self._end.done():
+                return self._end.result()
+            running.result()  # raises what the pipeline failed with
+            return FAILED
         finally:
-            await runner.cancel()
-            await asyncio.wait({running}, timeout=PIPELINE_STOP_SECONDS)
-            for task in owned:
-                task.cancel()
-            await asyncio.gather(*owned, return_exceptions=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PIPELINE_STOP_SECONDS):
+                    await runner.cancel()
+                    await asyncio.wait({running})
+            await end_tasks(owned)
 
     def _listen(self, transport: SmallWebRTCTransport) -> None:
         @transport.event_handler("on_client_connected")
@@ -143,7 +162,10 @@ class GuardedCall:
 
     async def _watch_connecting(self) -> None:
         try:
-            async with asyncio.timeout(self._runtime.config.server.connect_timeout):
-                await self._connected.wait()
+            while True:
+                self._restarted.clear()
+                async with asyncio.timeout(self._runtime.config.server.connect_timeout):
+                    await self._connected.wait()
+                await self._restarted.wait()
         except TimeoutError:
             self.end(NEVER_CONNECTED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -12,6 +14,7 @@ from deepguard.config.finding import find_config
 from deepguard.config.models import Config
 from deepguard.contracts import Detector
 from deepguard.guard.calls import new_call
+from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery
 from deepguard.notify.dispatcher import Dispatcher
@@ -76,6 +79,11 @@ class Runtime:
         """A detector of the configured type, for one call."""
         entry = self.config.detector
         return self.host.detector_types[entry.type].factory(entry.options)
+
+    @cached_property
+    def detector_info(self) -> dict[str, Any]:
+        """Who judges, as the live stream says it."""
+        return detector_dict(self.new_detector())
 
     def new_guard(self, call: Call | str | None = None) -> Guard:
         """A guard for a call, wired to this configuration; ``forget`` it when the call is over.

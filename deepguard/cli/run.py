@@ -64,9 +64,7 @@ def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:
         url: Where the server answers.
         log_format: Programs that read JSON lines get lines instead of a panel.
     """
-    from deepguard.guard.events import detector_dict
-
-    detector = detector_dict(runtime.new_detector())
+    detector = runtime.detector_info
     notifiers = ", ".join(entry.name for entry in runtime.config.notifiers) or "none"
     if log_format is LogFormat.JSON:
         if detector["advisory"]:

@@ -20,12 +20,13 @@ def new_call(call_id: str | None = None, metadata: Mapping[str, object] | None =
         call_id: Its session id; a new one when None.
         metadata: What whoever started it said about it: only short texts are kept.
     """
-    kept = {
-        one_line(key, MAX_TEXT): one_line(value, MAX_TEXT)
-        for key, value in list((metadata or {}).items())[:MAX_ENTRIES]
-        if isinstance(value, str)
-    }
-    return Call(call_id or uuid.uuid4().hex, time.time(), kept)
+    return Call(call_id or uuid.uuid4().hex, time.time(), short_texts(metadata or {}))
+
+
+def short_texts(metadata: Mapping[str, object]) -> dict[str, str]:
+    """What is kept of metadata from outside: a few texts, each on one short line."""
+    texts = {key: value for key, value in metadata.items() if isinstance(value, str)}
+    return {one_line(key, MAX_TEXT): one_line(value, MAX_TEXT) for key, value in list(texts.items())[:MAX_ENTRIES]}
 
 
 def participant_of(call: Call) -> str:

@@ -77,6 +77,11 @@ class LiveStream:
         self._recent: deque[LiveEvent] = deque(maxlen=RECENT_EVENTS)
         self._closed = False
 
+    @property
+    def readers(self) -> int:
+        """How many readers there are now."""
+        return len(self._readers)
+
     def publish(self, event: LiveEvent, *, keep: bool = True) -> None:
         """Hand an event to every reader.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from loguru import logger
 from pipecat.frames.frames import Frame
 from pipecat.processors.frameworks.rtvi.frames import RTVIServerMessageFrame
 
@@ -29,4 +30,7 @@ async def send_in_call_messages(guard: Guard, push: Callable[[Frame], Awaitable[
     with guard.live.reader() as reader:
         async for event in reader.events():
             if event["type"] in SENT:
-                await push(RTVIServerMessageFrame(data={"type": "deepguard", "event": event}))
+                try:
+                    await push(RTVIServerMessageFrame(data={"type": "deepguard", "event": event}))
+                except Exception as error:  # noqa: BLE001 - one message's failure must not silence the next
+                    logger.error("An in-call message could not be sent: {}", type(error).__name__)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from pipecat.transports.smallwebrtc.connection import IceServer
-from pipecat.transports.smallwebrtc.request_handler import SmallWebRTCRequestHandler
 
 from deepguard import __version__
+from deepguard.net import is_loopback
 from deepguard.runtime import Runtime
+from deepguard.server.bodies import problems
 from deepguard.server.limits import RequestLimits
 from deepguard.server.live import live_router
 from deepguard.server.offers import offers_router
@@ -36,7 +36,7 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
     kept = sessions or Sessions(server.max_calls)
     loopback = is_loopback(server.host)
     playground = server.playground == "on" or (server.playground == "auto" and loopback)
-    handler = SmallWebRTCRequestHandler(ice_servers=[IceServer(urls=url) for url in server.ice_servers] or None)
+    origins = tuple(origin.rstrip("/").lower() for origin in server.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -44,11 +44,17 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
         try:
             yield
         finally:
-            await kept.close(server.shutdown_timeout)
-            await handler.close()
-            await runtime.close()
+            try:
+                await kept.close(server.shutdown_timeout)
+            finally:
+                await runtime.close()
 
     app = FastAPI(title="deepguard", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own answer repeats the input, which JSON cannot always hold (NaN, half a surrogate pair).
+        return JSONResponse({"detail": problems(error.errors())}, 422)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -64,26 +70,16 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
         }
         return JSONResponse(answer, 503 if kept.stopping else 200)
 
-    app.include_router(offers_router(runtime, kept, handler, playground=playground))
+    app.include_router(offers_router(runtime, kept, playground=playground))
     if playground:
         app.include_router(live_router(runtime, kept))
         app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
-    if server.allowed_origins:
+    if origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(server.allowed_origins),
+            allow_origins=list(origins),
             allow_methods=["GET", "POST", "PATCH"],
             allow_headers=["Content-Type"],
         )
-    app.add_middleware(RequestLimits, loopback=loopback, allowed_origins=server.allowed_origins)
+    app.add_middleware(RequestLimits, loopback=loopback, allowed_origins=origins)
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

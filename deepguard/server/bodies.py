@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from deepguard.config.models import AudioParams, VideoParams
+from deepguard.text import one_line
 
 MAX_CANDIDATES = 64
+MAX_SDP = 64 * 1024
+MAX_PROBLEMS = 20
 
 
 class Start(BaseModel):
@@ -24,9 +28,9 @@ class Offer(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    sdp: Annotated[str, Field(min_length=1, max_length=200_000)]
+    sdp: Annotated[str, Field(min_length=1, max_length=MAX_SDP)]
     type: Annotated[str, Field(pattern="^offer$")]
-    pc_id: str | None = None
+    pc_id: Annotated[str, Field(max_length=200)] | None = None
     restart_pc: bool | None = None
     request_data: dict[str, Any] | None = Field(
         default=None, validation_alias=AliasChoices("request_data", "requestData")
@@ -48,7 +52,7 @@ class Candidates(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    pc_id: str
+    pc_id: Annotated[str, Field(max_length=200)]
     candidates: Annotated[list[Candidate], Field(max_length=MAX_CANDIDATES)]
 
 
@@ -101,3 +105,18 @@ class SamplingChange(BaseModel):
 class _Sampling(BaseModel):
     video: VideoParams
     audio: AudioParams
+
+
+def problems(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What pydantic found wrong with a body, without the body itself; the first few.
+
+    Args:
+        errors: As pydantic lists them.
+    """
+    return [
+        {
+            "loc": [part if isinstance(part, int) else one_line(str(part)) for part in one["loc"]],
+            "msg": one_line(str(one["msg"])),
+        }
+        for one in errors[:MAX_PROBLEMS]
+    ]

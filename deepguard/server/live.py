@@ -14,11 +14,14 @@ from pydantic import BaseModel, ValidationError
 
 from deepguard import __version__
 from deepguard.config.models import AudioParams, VideoParams
-from deepguard.guard.events import detector_dict, sampling_dict
+from deepguard.guard.events import sampling_dict
 from deepguard.guard.guard import Guard
 from deepguard.runtime import Runtime
-from deepguard.server.bodies import SamplingChange
+from deepguard.server.bodies import SamplingChange, problems
 from deepguard.server.sessions import Sessions
+
+MAX_READERS = 16
+"""Live streams of one call at once."""
 
 HEARTBEAT_SECONDS = 15.0
 """An idle stream says something this often, so that proxies keep it open and a dead reader is noticed."""
@@ -38,7 +41,7 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
         config = runtime.config
         return {
             "version": __version__,
-            "detector": detector_dict(runtime.new_detector()),
+            "detector": runtime.detector_info,
             "sampling": sampling_dict(config.video, config.audio),
             "limits": _limits("video", VideoParams, ("burst_fps", "normal_fps", "quality"))
             | _limits("audio", AudioParams, ("interval", "burst_interval")),
@@ -48,8 +51,11 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
 
     @router.get("/sessions/{session_id}/events")
     async def live_events(session_id: str) -> StreamingResponse:
+        guard = guard_of(session_id)
+        if guard.live.readers >= MAX_READERS:
+            raise HTTPException(429, "This call is watched by too many already.")
         return StreamingResponse(
-            stream(guard_of(session_id)),
+            stream(guard),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -60,11 +66,7 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
         try:
             video, audio = change.apply(*guard.sampling)
         except ValidationError as error:
-            detail = [
-                {"loc": list(one["loc"]), "msg": one["msg"]}
-                for one in error.errors(include_input=False, include_url=False, include_context=False)
-            ]
-            raise HTTPException(422, detail) from None
+            raise HTTPException(422, problems(error.errors(include_input=False))) from None
         guard.update_sampling(video, audio)
         return sampling_dict(video, audio)
 

@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+
 from deepguard.call import SERVER_STOPPING, CallEnd, GuardedCall
+from deepguard.guard.calls import short_texts
 
 PENDING_SECONDS = 60.0
 KEPT_SECONDS = 120.0
 MAX_PENDING = 1000
+MAX_ENDED = 200
 
 
 @dataclass(slots=True, eq=False)
@@ -22,21 +26,31 @@ class Session:
 
     Attributes:
         id: Nobody can guess it: knowing it is the right to see and change the session.
-        metadata: What whoever asked for it said.
+        metadata: What whoever asked for it said: a few short texts.
+        playground: Whether the playground's page asked for it.
         created_at: Monotonic seconds.
+        negotiating: Held by the one offer or set of candidates that is worked on.
+        connecting: Whether its first offer is being answered.
         call: Its call, once an offer was accepted.
-        pc_id: The id of its peer connection.
+        connection: The peer connection of its call.
+        pc_id: The id of its peer connection, as the last answer told it.
         offers: How many offers it made.
+        candidates: How many ICE candidates were added since the peer connection was made.
         task: Runs the call.
         ended_at: Monotonic seconds, once the call is over.
     """
 
     id: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    playground: bool = False
     created_at: float = field(default_factory=time.monotonic)
+    negotiating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    connecting: bool = False
     call: GuardedCall | None = None
+    connection: SmallWebRTCConnection | None = None
     pc_id: str | None = None
     offers: int = 0
+    candidates: int = 0
     task: asyncio.Task[CallEnd] | None = None
     ended_at: float | None = None
 
@@ -60,8 +74,12 @@ class Sessions:
 
     @property
     def calls(self) -> int:
-        """How many calls are going on."""
-        return sum(1 for session in self._sessions.values() if session.task and not session.ended_at)
+        """How many calls are going on, or about to begin."""
+        return sum(
+            1
+            for session in self._sessions.values()
+            if session.connecting or (session.task is not None and session.ended_at is None)
+        )
 
     @property
     def full(self) -> bool:
@@ -69,11 +87,16 @@ class Sessions:
         return self.stopping or self.calls >= self._max_calls
 
     def create(self, metadata: Mapping[str, Any]) -> Session | None:
-        """A new session; None when the server can take no more."""
+        """A new session; None when the server can take no more.
+
+        Args:
+            metadata: What whoever asks for it says.
+        """
         self._forget_old()
-        if self.full or len(self._sessions) >= MAX_PENDING + self._max_calls:
+        if self.full:
             return None
-        session = Session(uuid.uuid4().hex, metadata)
+        self._make_room()
+        session = Session(uuid.uuid4().hex, short_texts(metadata), metadata.get("playground") is True)
         self._sessions[session.id] = session
         return session
 
@@ -86,22 +109,20 @@ class Sessions:
         """The session whose peer connection has this id."""
         return next((session for session in self._sessions.values() if session.pc_id == pc_id), None)
 
-    def discard(self, session: Session) -> None:
-        """Forget a session that never became a call."""
-        self._sessions.pop(session.id, None)
-
-    def run(self, session: Session, call: GuardedCall) -> None:
+    def run(self, session: Session, call: GuardedCall, connection: SmallWebRTCConnection) -> None:
         """Begin a session's call, as a task of its own.
 
         Args:
             session: The session.
             call: Its call.
+            connection: The call's peer connection.
         """
-        session.call = call
+        session.call, session.connection = call, connection
         session.task = asyncio.create_task(call.run(), name=f"deepguard-call-{session.id}")
 
         def ended(_task: asyncio.Task[CallEnd]) -> None:
             session.ended_at = time.monotonic()
+            session.connection = None
 
         session.task.add_done_callback(ended)
 
@@ -128,8 +149,19 @@ class Sessions:
         old = [
             session
             for session in self._sessions.values()
-            if (session.task is None and now - session.created_at > PENDING_SECONDS)
+            if (_is_pending(session) and now - session.created_at > PENDING_SECONDS)
             or (session.ended_at is not None and now - session.ended_at > KEPT_SECONDS)
         ]
         for session in old:
             del self._sessions[session.id]
+
+    def _make_room(self) -> None:
+        """Forget the oldest of too many: a flood of new sessions must neither grow nor shut out the next caller."""
+        pending = [session for session in self._sessions.values() if _is_pending(session)]
+        ended = [session for session in self._sessions.values() if session.ended_at is not None]
+        for session in pending[: max(0, len(pending) - MAX_PENDING + 1)] + ended[: max(0, len(ended) - MAX_ENDED)]:
+            del self._sessions[session.id]
+
+
+def _is_pending(session: Session) -> bool:
+    return session.task is None and not session.connecting
