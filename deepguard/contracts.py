@@ -27,9 +27,7 @@ from deepguard.model import (
 class PluginConfig(BaseModel):
     """Base of every plugin's configuration model: closed, frozen, never shows its input in errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Notifier(ABC):

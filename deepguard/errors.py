@@ -68,9 +68,7 @@ class NotifyError(DeepguardError):
         retry_after: Seconds that the service asked to wait, else None.
     """
 
-    def __init__(
-        self, message: str, *, retryable: bool = True, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
         """Say what went wrong; ``message`` must hold no secret."""
         super().__init__(message)
         self.retryable = retryable
