@@ -80,5 +80,7 @@ def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:
 
 
 def _url(host: str, sockets: list[socket.socket]) -> str:
-    shown = f"[{host}]" if ":" in host else host
+    # Nobody can open a wildcard address.
+    name = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    shown = f"[{name}]" if ":" in name else name
     return f"http://{shown}:{sockets[0].getsockname()[1]}"

@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from deepguard.errors import DeepguardError
 from deepguard.runtime import Runtime
 from deepguard.server.app import create_app
 from deepguard.server.sessions import Sessions
@@ -40,7 +41,7 @@ class Server(uvicorn.Server):
         """Begin to answer."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        if self.started:
+        if self.started and not self.should_exit:
             self._on_started()
 
     @contextmanager
@@ -67,6 +68,9 @@ async def serve(runtime: Runtime, sockets: list[socket.socket], on_started: Call
         runtime: What all calls share.
         sockets: Where to listen, already bound.
         on_started: Called when requests are answered.
+
+    Raises:
+        DeepguardError: It could not start.
     """
     settings = runtime.config.server
     sessions = Sessions(settings.max_calls)
@@ -85,5 +89,8 @@ async def serve(runtime: Runtime, sockets: list[socket.socket], on_started: Call
         server_header=False,
         timeout_graceful_shutdown=int(settings.shutdown_timeout) + 1,
     )
-    await Server(config, on_exit, on_started).serve(sockets)
+    server = Server(config, on_exit, on_started)
+    await server.serve(sockets)
     await asyncio.gather(*closing)
+    if not server.started and not closing:
+        raise DeepguardError("the server could not start; its log says why")
