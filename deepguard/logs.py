@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 if TYPE_CHECKING:
-    from loguru import Message
+    from loguru import Message, Record
 
 QUIET = {"pipecat": "WARNING", "aiortc": "WARNING", "aioice": "WARNING", "uvicorn": "WARNING", "asyncio": "WARNING"}
 """Libraries that are chatty at INFO."""
+
+MAX_MESSAGE = 2000
+_ESCAPES = {"\n": "\n    "}
+"""A further line of a message is indented: it cannot pose as one of the program's own."""
 
 
 class LogFormat(StrEnum):
@@ -34,6 +38,7 @@ def configure_logs(log_format: LogFormat, *, verbose: bool = False) -> None:
     level = "DEBUG" if verbose else "INFO"
     levels: dict[str | None, str | int | bool] = {"": level} if verbose else {"": level, **QUIET}
     logger.remove()
+    logger.configure(patcher=_make_printable)
     # diagnose would print the values of variables under a traceback, secrets and pictures among them.
     if log_format is LogFormat.JSON:
         logger.add(_write_json, format="{message}", level=level, filter=levels, diagnose=False, backtrace=False)
@@ -41,6 +46,20 @@ def configure_logs(log_format: LogFormat, *, verbose: bool = False) -> None:
         text = "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message}"
         logger.add(sys.stderr, format=text, level=level, filter=levels, diagnose=False, backtrace=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.DEBUG if verbose else logging.INFO, force=True)
+
+
+def _make_printable(record: Record) -> None:
+    """Libraries log what peers sent: it must neither steer a terminal, nor pose as a line of its own, nor flood."""
+    message = record["message"]
+    if len(message) > MAX_MESSAGE:
+        message = f"{message[:MAX_MESSAGE]}… ({len(message)} characters)"
+    if not message.isprintable():
+        message = "".join(char if char.isprintable() else _ESCAPES.get(char) or _escape(char) for char in message)
+    record["message"] = message
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 def _write_json(message: Message) -> None:
@@ -53,7 +72,7 @@ def _write_json(message: Message) -> None:
         **{key: value for key, value in record["extra"].items() if isinstance(value, (str, int, float, bool))},
     }
     if record["exception"] is not None:
-        line["exception"] = "".join(str(message)).strip().split("\n", 1)[-1]
+        line["exception"] = str(message).removeprefix(record["message"]).strip()
     sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -65,7 +84,11 @@ class _ToLoguru(logging.Handler):
             level: str | int = logger.level(record.levelname).name
         except ValueError:
             level = record.levelno
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - as with any handler, a library's faulty call must not fail in the library
+            message = str(record.msg)
         # The record's own logger name, so that the levels of libraries apply.
         logger.patch(lambda entry: entry.update(name=record.name)).opt(exception=record.exc_info).log(
-            level, "{}", record.getMessage()
+            level, "{}", message
         )
