@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -206,6 +207,35 @@ async def test_a_peer_that_never_connects_is_given_up(tmp_path: Path) -> None:
             told = [json.loads(line[6:]) async for line in response.content if line.startswith(b"data: ")]
         assert (told[-1]["type"], told[-1]["reason"]) == ("ended", "never_connected")
         await peer.close()
+
+
+async def test_a_peer_that_connects_anew_is_watched_anew(tmp_path: Path) -> None:
+    (tmp_path / "deepguard.yaml").write_text("detector: {type: scenario, timeline: [{at: 0, camera: clear}]}\n")
+    async with running(cwd=tmp_path) as program, calling(program.url) as caller:
+
+        def camera(covered: bool) -> Callable[[dict], bool]:
+            return lambda event: (
+                event["type"] == "coverage" and event["source"] == "camera" and event["coverage"]["covered"] is covered
+            )
+
+        await caller.until(camera(covered=True))
+        seen = len(caller.events)
+        await caller.reconnect()
+        anew = lambda event: event in caller.events[seen:] and camera(covered=False)(event)  # noqa: E731
+        blind = await caller.until(anew)
+        assert blind["coverage"]["reason"] in ("starting", "no_media")
+        lost = caller.events.index(blind)
+        await caller.until(lambda event: event in caller.events[lost:] and camera(covered=True)(event))
+        assert not [event for event in caller.events if event["type"] == "ended"]
+
+
+async def test_a_peer_that_never_connects_anew_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "deepguard.yaml").write_text("server: {connect_timeout: 2}\ndetector: {type: embedded}\n")
+    async with running(cwd=tmp_path) as program, calling(program.url) as caller:
+        await caller.until(lambda event: event["type"] == "verdict")
+        await caller.vanish()
+        ended = await caller.until(lambda event: event["type"] == "ended")
+        assert ended["reason"] == "never_connected"
 
 
 async def test_too_many_calls_are_refused(tmp_path: Path) -> None:

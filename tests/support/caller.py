@@ -77,6 +77,7 @@ class Caller:
         self._url = url
         self._http = http
         self._pc = RTCPeerConnection()
+        self._pc_id = ""
         self._changed = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -84,6 +85,22 @@ class Caller:
         """Start a session and connect."""
         answer = await self._post("/start", {"transport": "webrtc", "body": body})
         self.session_id = answer["sessionId"]
+        await self._connect({}, voice)
+        self._tasks.append(asyncio.create_task(self._follow()))
+
+    async def reconnect(self) -> None:
+        """Connect anew within the session, as clients do whose network changed."""
+        old, self._pc = self._pc, RTCPeerConnection()
+        await self._connect({"pc_id": self._pc_id, "restart_pc": True}, None)
+        await old.close()
+
+    async def vanish(self) -> None:
+        """Ask for a new connection, and do not come."""
+        body = {"sdp": self._pc.localDescription.sdp, "type": "offer", "pc_id": self._pc_id, "restart_pc": True}
+        await self._post(f"/sessions/{self.session_id}/api/offer", body)
+        await self._pc.close()
+
+    async def _connect(self, more: dict[str, Any], voice: bytes | None) -> None:
         self._pc.addTrack(Voice(voice if voice is not None else bytes(VOICE_RATE * 2)))
         self._pc.addTrack(MovingPicture())
         channel = self._pc.createDataChannel("chat")
@@ -91,9 +108,10 @@ class Caller:
         channel.on("open", lambda: self._tasks.append(asyncio.create_task(self._ping(channel))))
         await self._pc.setLocalDescription(await self._pc.createOffer())
         offer = self._pc.localDescription
-        answer = await self._post(f"/sessions/{self.session_id}/api/offer", {"sdp": offer.sdp, "type": offer.type})
+        body = {"sdp": offer.sdp, "type": offer.type, **more}
+        answer = await self._post(f"/sessions/{self.session_id}/api/offer", body)
+        self._pc_id = answer["pc_id"]
         await self._pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
-        self._tasks.append(asyncio.create_task(self._follow()))
 
     async def until(self, found: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
         """The first event of the live stream, from the beginning, that is looked for."""
