@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -102,6 +101,9 @@ class Detector(ABC):
 
     def __init__(self) -> None:
         """Prepare the stream of events."""
+        # Not at the top: commands that only read types would wait for it longer than for all the rest of this room.
+        import asyncio
+
         self._events: asyncio.Queue[DetectorEvent | None] = asyncio.Queue()
         self._health = DetectorHealth(HealthState.CONNECTING)
 

@@ -1,11 +1,19 @@
 """The log notifier: one line a notification in the log, and on request a file of JSON lines."""
 
-from deepguard import NotifierType, hookimpl
+from __future__ import annotations
+
+from deepguard import Notifier, NotifierType, hookimpl
 from deepguard_log.config import LogConfig
-from deepguard_log.notifier import LogNotifier
+
+
+def _build(config: LogConfig) -> Notifier:
+    # Imported with the first notifier: whoever only checks a configuration need not wait for it.
+    from deepguard_log.notifier import LogNotifier
+
+    return LogNotifier(config)
 
 
 @hookimpl
 def deepguard_register_notifiers() -> list[NotifierType]:
     """Offer the type ``log``."""
-    return [NotifierType("log", LogConfig, LogNotifier)]
+    return [NotifierType("log", LogConfig, _build)]
