@@ -39,13 +39,13 @@ def serve(
         Path | None, typer.Option("--config", "-c", help="Take the detector and its settings from this file.")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--type", help="The detector: embedded, scenario, or an installed one. [embedded]")
+        str | None, typer.Option("--type", help="The detector. Default: the one of --config, else embedded.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "localhost",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8765,
     api_key: Annotated[
         str,
-        typer.Option(envvar=API_KEY_VARIABLE, help="What clients must send as their API key; the variable hides it."),
+        typer.Option(envvar=API_KEY_VARIABLE, help="Key that clients must send; others may see a command line, so prefer the variable."),
     ] = "",
 ) -> None:
     """Serve a detector over the Dataspike wire protocol, until Ctrl-C.

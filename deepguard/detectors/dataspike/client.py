@@ -46,6 +46,7 @@ class DataspikeDetector(Detector):
     """
 
     name: ClassVar[str] = "dataspike"
+    label: ClassVar[str] = "Dataspike"
 
     def __init__(
         self, config: DataspikeConfig, session: aiohttp.ClientSession | None = None, *, backoff: Backoff | None = None
