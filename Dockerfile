@@ -8,7 +8,7 @@
 
 FROM python:3.12-slim AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/deepguard
-RUN pip install --no-cache-dir --root-user-action=ignore "uv>=0.9,<1"
+RUN pip install --no-cache-dir --root-user-action=ignore "uv>=0.7,<1"
 WORKDIR /src
 # The dependencies make a layer of their own: it stays valid when only deepguard changes.
 RUN --mount=type=cache,target=/root/.cache/uv \
@@ -26,6 +26,7 @@ RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin deepguard
 COPY --from=build /opt/deepguard /opt/deepguard
 ENV PATH=/opt/deepguard/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /etc/deepguard
+COPY deepguard.yaml ./
 USER deepguard
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
@@ -47,7 +48,6 @@ COPY deepguard deepguard
 COPY plugins plugins
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-dev --group cloud --inexact --no-editable
-# The base image's server imports bot.py from here. To configure it, add a deepguard.yaml:
-#   COPY deepguard.yaml ./
+# The base image's server imports bot.py from here; what deepguard.yaml names (a policy file, say) must be copied too.
 WORKDIR /app
-COPY bot.py ./
+COPY bot.py deepguard.yaml ./

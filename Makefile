@@ -26,8 +26,7 @@ bench: .venv/.test-ready  ## Measure what the README claims
 	@$(BIN)/python -m bench $(ARGS)
 
 schema: .venv/.run-ready  ## Write config/deepguard.schema.json anew
-	@$(BIN)/deepguard schema > config/deepguard.schema.json.new
-	@mv config/deepguard.schema.json.new config/deepguard.schema.json
+	@$(BIN)/deepguard schema --output config/deepguard.schema.json
 
 proto: .venv/.test-ready  ## Generate the protobuf code from proto/ anew
 	@$(BIN)/python proto/generate.py

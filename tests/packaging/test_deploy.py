@@ -12,7 +12,17 @@ import pytest
 from dotenv import dotenv_values
 
 ROOT = Path(__file__).parents[2]
-SENT = ["bot.py", "deepguard", "plugins", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "Dockerfile"]
+SENT = [
+    "bot.py",
+    "deepguard.yaml",
+    "deepguard",
+    "plugins",
+    "pyproject.toml",
+    "uv.lock",
+    "README.md",
+    "LICENSE",
+    "Dockerfile",
+]
 NOT_SENT = [".env", ".venv/bin/python", "deepguard/__pycache__/x.pyc", "tests/test_x.py", "deepguard.db", ".git/config"]
 
 # In a process of its own: importing pipecatcloud takes over the logger.
@@ -37,7 +47,7 @@ def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str
 
 
 def instructions(word: str) -> list[str]:
-    joined = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
+    joined = re.sub(r"\\\n\s*", " ", read("Dockerfile"))
     return [line.removeprefix(word).strip() for line in joined.splitlines() if line.startswith(f"{word} ")]
 
 
@@ -82,7 +92,7 @@ def test_pipecat_cloud_builds_the_last_stage() -> None:
     stages = instructions("FROM")
     assert stages[-1].startswith("dailyco/pipecat-base:")
     assert stages[-1].endswith(" AS cloud")
-    assert (ROOT / "Dockerfile").read_text().rstrip().endswith("WORKDIR /app\nCOPY bot.py ./")
+    assert read("Dockerfile").rstrip().endswith("WORKDIR /app\nCOPY bot.py deepguard.yaml ./")
 
 
 def test_the_images_run_a_python_that_is_supported() -> None:
