@@ -45,7 +45,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8765,
     api_key: Annotated[
         str,
-        typer.Option(envvar=API_KEY_VARIABLE, help="Key that clients must send; others may see a command line, so prefer the variable."),
+        typer.Option(
+            envvar=API_KEY_VARIABLE,
+            help="Key that clients must send; others may see a command line, so prefer the variable.",
+        ),
     ] = "",
 ) -> None:
     """Serve a detector over the Dataspike wire protocol, until Ctrl-C.
