@@ -78,7 +78,7 @@ async def _measure(verdicts: int) -> list[Row]:
     direct = _log_notifier(host)
     await dispatcher.start()
     await guard.start()
-    guard.expect(PARTICIPANT, Source.CAMERA, "track")
+    guard.media.expect(PARTICIPANT, Source.CAMERA, "track")
     through: list[float] = []
     directly: list[float] = []
     with _log_lines() as line:

@@ -148,7 +148,7 @@ class GuardedCall:
             self._connected.set()
             # Both are expected from now on: a camera that never sends anything is blind, not absent.
             for source in (Source.CAMERA, Source.MICROPHONE):
-                self.guard.expect(self._participant_id, source, track_id_of(self._connection, source))
+                self.guard.media.expect(self._participant_id, source, track_id_of(self._connection, source))
 
         @transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
@@ -158,7 +158,7 @@ class GuardedCall:
         async def on_track_status(_connection: SmallWebRTCConnection, index: int, enabled: bool) -> None:
             source = {0: Source.MICROPHONE, 1: Source.CAMERA, 2: Source.SCREEN}.get(index)
             if source is not None:
-                self.guard.set_enabled(self._participant_id, source, enabled)
+                self.guard.media.set_enabled(self._participant_id, source, enabled)
 
     async def _watch_connecting(self) -> None:
         try:

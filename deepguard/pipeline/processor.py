@@ -76,7 +76,7 @@ class DeepfakeGuardProcessor(FrameProcessor):
         if isinstance(frame, InputImageRawFrame):
             self._on_picture(guard, frame)
         elif isinstance(frame, InputAudioRawFrame):
-            guard.offer_audio(
+            guard.media.offer_audio(
                 self._participant_id, frame.audio, frame.sample_rate, frame.num_channels, self._microphone_id
             )
         elif isinstance(frame, (VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame)):
@@ -90,7 +90,7 @@ class DeepfakeGuardProcessor(FrameProcessor):
         source = SOURCES.get(frame.transport_source)
         if source is None or (source is Source.SCREEN and not self._screen):
             return
-        guard.offer_picture(
+        guard.media.offer_picture(
             self._participant_id,
             source,
             frame.image,
@@ -101,9 +101,9 @@ class DeepfakeGuardProcessor(FrameProcessor):
 
     def _on_speech(self, guard: Guard, *, started: bool) -> None:
         if started:
-            guard.speech_started(self._participant_id, self._microphone_id)
+            guard.media.speech_started(self._participant_id, self._microphone_id)
         else:
-            guard.speech_stopped(self._participant_id)
+            guard.media.speech_stopped(self._participant_id)
 
     def _camera_id(self) -> str:
         return self._track_id(Source.CAMERA)

@@ -35,7 +35,7 @@ PICTURE = bytes(16 * 16 * 3)
 
 
 def show(guard: Guard) -> None:
-    guard.offer_picture("Ada", Source.CAMERA, PICTURE, (16, 16), "RGB", "track-1")
+    guard.media.offer_picture("Ada", Source.CAMERA, PICTURE, (16, 16), "RGB", "track-1")
 
 
 async def until(guard: Guard, type_: str, /, **wanted: Any) -> LiveEvent:
@@ -109,8 +109,8 @@ class Raises(AnsweringDetector):
 async def test_a_detector_whose_events_end_leaves_the_call_blind(detector: type[AnsweringDetector]) -> None:
     guard = new_guard(detector())
     await guard.start()
-    guard.speech_started("Ada", "track-2")
-    guard.offer_audio("Ada", bytes(640), 16000, 1, "track-2")
+    guard.media.speech_started("Ada", "track-2")
+    guard.media.offer_audio("Ada", bytes(640), 16000, 1, "track-2")
     event = await until(guard, "detector", health={"state": "down", "detail": guard_detail(detector)})
     assert event
     assert coverage_of(guard, Source.MICROPHONE) == "detector_down"
@@ -188,8 +188,8 @@ async def test_a_participant_who_connects_anew_is_not_covered_by_what_was_judged
     show(guard)
     await until(guard, "verdict")
     assert coverage_of(guard) is None
-    guard.set_enabled("Ada", Source.CAMERA, False)
-    guard.expect("Ada", Source.CAMERA, "track-1")
+    guard.media.set_enabled("Ada", Source.CAMERA, False)
+    guard.media.expect("Ada", Source.CAMERA, "track-1")
     assert coverage_of(guard) == "starting"
     show(guard)
     # The first picture of the new track is due at once, however recently one of the old track was taken.
@@ -206,9 +206,9 @@ async def test_a_camera_that_comes_back_is_not_covered_before_it_is_judged() -> 
     await guard.start()
     show(guard)
     await until(guard, "verdict")
-    guard.set_enabled("Ada", Source.CAMERA, False)
+    guard.media.set_enabled("Ada", Source.CAMERA, False)
     assert coverage_of(guard) == "no_media"
-    guard.set_enabled("Ada", Source.CAMERA, True)
+    guard.media.set_enabled("Ada", Source.CAMERA, True)
     assert coverage_of(guard) == "starting"
     await guard.stop()
 
@@ -223,7 +223,7 @@ async def test_a_watch_that_fails_shows_the_call_as_blind(monkeypatch: pytest.Mo
     def fails(*_: Any) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("deepguard.guard.guard.judge_coverage", fails)
+    monkeypatch.setattr("deepguard.guard.watch.judge_coverage", fails)
     await until(guard, "detector", health={"state": "down", "detail": "the guard failed (RuntimeError)"})
     assert coverage_of(guard) == BlindReason.DETECTOR_DOWN
     monkeypatch.undo()
