@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from support.playground import HERE, INFO, Served
 
@@ -117,7 +117,7 @@ def test_only_a_detector_that_assesses_deepfakes_is_said_to_check_who_is_genuine
 ) -> None:
     served.answers["/api/info"] = (200, INFO | {"detector": INFO["detector"] | detector})
     page.goto(HERE)
-    page.wait_for_function("!document.querySelector('[data-testid=start]').disabled")
+    expect(page.get_by_test_id("start")).to_be_enabled()
     assert ("genuine" in page.inner_text("#start")) is promises
 
 
@@ -144,7 +144,7 @@ def test_a_keyboard_alone_starts_a_call(page: Page) -> None:
     deny(page, "NotAllowedError")
     page.goto(HERE)
     page.get_by_test_id("start").wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=start]').disabled")
+    expect(page.get_by_test_id("start")).to_be_enabled()
     for _ in range(5):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.dataset.testid") == "start":

@@ -1,10 +1,7 @@
 """docs/plugins.md: what it shows is built, loaded and run; what it lists is what there is."""
 
-import importlib.util
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -15,33 +12,17 @@ from deepguard.config.loading import load_config
 from deepguard.notify.dispatcher import Dispatcher, build_routes
 from deepguard.plugins import PluginHost
 from deepguard.testing import make_notification, make_verdict
+from support.pages import ROOT, files, module_of, snippets
 
-PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+PAGE = ROOT / "docs" / "plugins.md"
 REFERENCE = PAGE.with_name("hooks_reference.py")
 TOKEN = "token-of-the-pager"
-
-
-def snippets():
-    """The page's files by the name that each one's first line tells."""
-    blocks = re.findall(r"^```(?:python|toml|yaml)\n# (\S+)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    files = dict(blocks)
-    assert len(files) == len(blocks)
-    return files
-
-
-def module_of(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """The page's notifier package, as visible to this interpreter as ``pip install -e`` would make it."""
-    for name, text in snippets().items():
+    for name, text in files(PAGE).items():
         (tmp_path / name).write_text(text)
     build = "from setuptools import build_meta; build_meta.prepare_metadata_for_build_wheel('.')"
     subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
@@ -177,7 +158,7 @@ async def test_the_policy_file_decides_enriches_and_observes(policy):
 
 
 def test_every_snippet_with_a_name_is_one_that_a_test_here_uses():
-    assert set(snippets()) == {
+    assert set(files(PAGE)) == {
         "pyproject.toml",
         "deepguard_pager.py",
         "deepguard.yaml",
@@ -185,8 +166,7 @@ def test_every_snippet_with_a_name_is_one_that_a_test_here_uses():
         "deepguard.policy.yaml",
         "my_policy.py",
     }
-    fences = re.findall(r"^```\w+$", PAGE.read_text(), re.MULTILINE)
-    assert len(fences) == len(snippets())
+    assert len(snippets(PAGE)) == len(files(PAGE))
 
 
 def test_the_list_of_hooks_is_up_to_date():

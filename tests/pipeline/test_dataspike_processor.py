@@ -39,7 +39,7 @@ async def service(monkeypatch: pytest.MonkeyPatch):
             asked.append(frame)
             if (answer := next(answers, None)) is not None:
                 result = DeepfakeStreamingSchema.ResultEvent(
-                    type=DeepfakeStreamingSchema.ResultEvent.Type.Value(answer),
+                    type=answer,
                     participant_id=frame.participant_id,
                     track_id=frame.track_id,
                     message=answer.lower(),
