@@ -66,7 +66,7 @@ def init(
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a configuration with all defaults, explained."""
+    """Write a first configuration, with comments."""
     target = path / "deepguard.yaml" if path.is_dir() else path
     try:
         with target.open("w" if force else "x", encoding="utf-8") as file:
