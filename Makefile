@@ -22,7 +22,7 @@ test: .venv/.test-ready  ## Set up everything and run the tests: make test ARGS=
 
 check: check-lint check-format check-types check-imports  ## Lint, format, types and the direction of imports
 
-bench: .venv/.test-ready  ## Measure what the README claims
+bench: .venv/.test-ready  ## Measure what deepguard costs: make bench ARGS="due notify"
 	@$(BIN)/python -m bench $(ARGS)
 
 schema: .venv/.run-ready  ## Write config/deepguard.schema.json anew

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from deepguard.config.loading import load_config
+from deepguard.config.models import Config
+from deepguard.plugins import PluginHost
 from support.pages import PAGES, ROOT, snippets
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -38,6 +41,16 @@ def test_the_files_that_it_names_are_there(page: Path) -> None:
         r"`((?:deepguard|docs|config|tests|bench|proto|plugins|scripts|\.ci)/[\w./-]*)`", page.read_text()
     )
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_in_its_text_load(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_policy.py").touch()
+    sections = "|".join(Config.model_fields)
+    for number, setting in enumerate(re.findall(rf"`((?:{sections}): [{{\[][^`…]*)`", page.read_text())):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(setting)
+        load_config(path, PluginHost(), {})
 
 
 def test_the_readme_leads_to_every_page() -> None:
