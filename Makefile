@@ -4,6 +4,8 @@
 .PHONY: help run test check bench schema proto lock clean check-lint check-format check-types check-imports
 
 export PYTHON
+# Seconds once, at set-up, instead of at the first start and, where Python may not write, at each.
+export UV_COMPILE_BYTECODE = 1
 # Pyright: the Node.js that is locked with it, and no question to a registry about newer versions.
 export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1

@@ -13,8 +13,16 @@ from loguru import logger
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-QUIET = {"pipecat": "WARNING", "aiortc": "WARNING", "aioice": "WARNING", "uvicorn": "WARNING", "asyncio": "WARNING"}
-"""Libraries that are chatty at INFO."""
+QUIET = {
+    "pipecat": "WARNING",
+    # Warns on every call: of a screen that nobody shares, of tracks that end. The guard tells what matters of it.
+    "pipecat.transports.smallwebrtc": "ERROR",
+    "aiortc": "WARNING",
+    "aioice": "WARNING",
+    "uvicorn": "WARNING",
+    "asyncio": "WARNING",
+}
+"""Libraries that are chatty, and from which level on they are heard."""
 
 MAX_MESSAGE = 2000
 _ESCAPES = {"\n": "\n    "}

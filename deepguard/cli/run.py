@@ -73,6 +73,8 @@ def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:
         return
     text = Text()
     text.append(f"{url}\n\n", style="bold underline")
+    if not runtime.config.server.serves_playground:
+        text.append("Page       off (see server.playground)\n")
     text.append(f"Detector   {detector['label']}\nNotifiers  {notifiers}")
     if detector["advisory"]:
         text.append(f"\n\n{detector['advisory']}", style="bold yellow")

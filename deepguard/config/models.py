@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from deepguard.contracts import PluginConfig, Thresholds
 from deepguard.model import NotificationKind
+from deepguard.net import is_loopback
 
 
 class Section(BaseModel):
@@ -164,6 +165,11 @@ class ServerParams(Section):
         default=30.0, gt=0, le=600, description="Seconds from the offer until media must flow."
     )
     shutdown_timeout: float = Field(default=5.0, gt=0, le=120, description="Seconds that calls get to end on SIGTERM.")
+
+    @property
+    def serves_playground(self) -> bool:
+        """Whether the page and the live streams are served."""
+        return self.playground == "on" or (self.playground == "auto" and is_loopback(self.host))
 
 
 class Config(Section):

@@ -100,7 +100,7 @@ def judge_coverage(facts: TrackFacts, health: DetectorHealth, params: CoveragePa
     if verdict.blind is not None:
         return Coverage(verdict.blind)
     if verdict.judgement is Judgement.UNKNOWN:
-        return Coverage(BlindReason.NOT_ASSESSED, verdict.message)
+        return Coverage(BlindReason.NOT_ASSESSED)
     if facts.sample_period is not None and now - facts.last_verdict_at > facts.sample_period + params.answer_timeout:
         return Coverage(BlindReason.NO_ANSWER)
     return Coverage()

@@ -79,7 +79,7 @@ class Watch:
             return
         if health.state is not self._health.state:
             log = logger.info if health.state is HealthState.UP else logger.warning
-            log("Detector {} is {}: {}", self._detector.name, health.state, health.detail or "-")
+            log("Detector {} is {}{}", self._detector.name, health.state, f": {health.detail}" if health.detail else "")
         self._health = health
         self._live.publish({"type": "detector", "at": time.time(), "health": events.health_dict(self.health)})
         self.review_all(time.monotonic())

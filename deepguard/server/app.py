@@ -35,7 +35,7 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
     server = runtime.config.server
     kept = sessions or Sessions(server.max_calls)
     loopback = is_loopback(server.host)
-    playground = server.playground == "on" or (server.playground == "auto" and loopback)
+    playground = server.serves_playground
     origins = tuple(origin.rstrip("/").lower() for origin in server.allowed_origins)
 
     @asynccontextmanager
