@@ -99,7 +99,8 @@ class LoopProbe:
         if self._schedstat is None:
             return passed
         if this.slept == last.slept:
-            return this.worked - last.worked
+            # The two clocks are read one after the other, and the second would tell a microsecond more than passed.
+            return min(passed, this.worked - last.worked)
         # Asleep, it waited for no longer than the first; and whoever had the interpreter meanwhile worked for no longer
         # than the second: the rest of that thread's time the machine kept it from working.
         return min(passed - (this.queued - last.queued), this.all_worked - last.all_worked)
