@@ -122,7 +122,7 @@ class Intake:
             task.add_done_callback(self.encoding.discard)
         else:
             if track.pending is not None:
-                track.ledger.end(track.pending.sample_id, SampleOutcome.DROPPED)
+                self._drop(participant_id, track, track.pending.sample_id)
             track.pending = picture
         return True
 
@@ -186,8 +186,7 @@ class Intake:
                     )
                 except Exception as error:  # noqa: BLE001 - one bad frame must not end the sampling of a track
                     logger.warning("A frame could not be encoded: {}", error)
-                    track.ledger.end(picture.sample_id, SampleOutcome.DROPPED)
-                    self._roster.recounted(participant_id, track)
+                    self._drop(participant_id, track, picture.sample_id)
                 else:
                     self._submit(
                         track,
@@ -228,8 +227,11 @@ class Intake:
         track.facts.note_taken(now)
         self._roster.recounted(participant_id, track)
 
+    def _drop(self, participant_id: str, track: Track, sample_id: str) -> None:
+        track.ledger.end(sample_id, SampleOutcome.DROPPED)
+        self._roster.recounted(participant_id, track)
+
     def _submit(self, track: Track, sample: Sample) -> None:
-        self._roster.recounted(sample.participant_id, track)
         if sample.format in self._detector.formats and self.is_open:
             try:
                 self._detector.submit(sample)
@@ -237,7 +239,7 @@ class Intake:
                 logger.opt(exception=True).error("The detector {} failed on a sample", self._detector.name)
             else:
                 return
-        track.ledger.end(sample.id, SampleOutcome.DROPPED)
+        self._drop(sample.participant_id, track, sample.id)
 
 
 def _new_sample_id() -> str:

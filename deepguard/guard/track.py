@@ -96,30 +96,25 @@ class PictureTrack(Track):
         self.sampler = VideoSampler(params)
         self.encoding = False
         self.pending: PendingPicture | None = None
-        self._burst = False
-        self._note_period()
+        self.facts.sample_period = self.sampler.period
 
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place; its first picture is due at once."""
         super().start_over(track_id, now)
+        burst = self.sampler.burst
         self.sampler = VideoSampler(self.params)
-        self.sampler.burst = self._burst
+        self.set_burst(burst)
 
     def set_burst(self, burst: bool) -> None:
         """Sample at ``burst_fps``, or at ``normal_fps``."""
-        self._burst = burst
         self.sampler.burst = burst
-        self._note_period()
+        self.facts.sample_period = self.sampler.period
 
     def update(self, params: VideoParams) -> None:
         """Sample by other parameters from now on."""
         self.params = params
         self.sampler.update(params)
-        self._note_period()
-
-    def _note_period(self) -> None:
-        fps = self.params.burst_fps if self._burst else self.params.normal_fps
-        self.facts.sample_period = 1 / fps
+        self.facts.sample_period = self.sampler.period
 
 
 class SoundTrack(Track):

@@ -38,6 +38,11 @@ class VideoSampler:
         self._burst = burst
         self._apply()
 
+    @property
+    def period(self) -> float:
+        """Seconds from one slot to the next, at the present rate."""
+        return self._period
+
     def update(self, params: VideoParams) -> None:
         """Go by other rates from now on; the next frame is due the new period after the last one taken."""
         self._params = params
