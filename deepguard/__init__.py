@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deepguard.config.models import AudioParams, VideoParams
     from deepguard.contracts import (
+        Acknowledge,
         Detector,
         DetectorEvent,
         DetectorType,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         PolicyStep,
         Thresholds,
     )
-    from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError
+    from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError, StoreError
     from deepguard.guard.guard import Guard
     from deepguard.hookspecs import hookimpl
     from deepguard.model import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Coverage,
         CoverageChanged,
         Delivery,
+        DeliveryStatus,
         DetectorHealth,
         HealthState,
         Incident,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         LevelChanged,
         Notification,
         NotificationKind,
+        Picture,
         Resolution,
         Sample,
         SampleEnded,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
     "deepguard.contracts": (
+        "Acknowledge",
         "Detector",
         "DetectorEvent",
         "DetectorType",
@@ -69,7 +73,7 @@ _HOMES = {
         "PolicyStep",
         "Thresholds",
     ),
-    "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError"),
+    "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError", "StoreError"),
     "deepguard.hookspecs": ("hookimpl",),
     "deepguard.model": (
         "BlindReason",
@@ -77,6 +81,7 @@ _HOMES = {
         "Coverage",
         "CoverageChanged",
         "Delivery",
+        "DeliveryStatus",
         "DetectorHealth",
         "HealthState",
         "Incident",
@@ -85,6 +90,7 @@ _HOMES = {
         "LevelChanged",
         "Notification",
         "NotificationKind",
+        "Picture",
         "Resolution",
         "Sample",
         "SampleEnded",
@@ -107,6 +113,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 # Written out, since type checkers and editors read nothing else.
 __all__ = [
+    "Acknowledge",
     "AudioParams",
     "BlindReason",
     "Call",
@@ -118,6 +125,7 @@ __all__ = [
     "DeepfakeStreamingSchemaResultEvent",
     "DeepguardError",
     "Delivery",
+    "DeliveryStatus",
     "Detector",
     "DetectorError",
     "DetectorEvent",
@@ -135,6 +143,7 @@ __all__ = [
     "Notifier",
     "NotifierType",
     "NotifyError",
+    "Picture",
     "PluginConfig",
     "PluginError",
     "Policy",
@@ -146,6 +155,7 @@ __all__ = [
     "SampleFormat",
     "SampleOutcome",
     "Source",
+    "StoreError",
     "Thresholds",
     "Transition",
     "Verdict",

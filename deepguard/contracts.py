@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -29,8 +29,15 @@ class PluginConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
+Acknowledge: TypeAlias = Callable[[str, str], Awaitable[bool]]
+"""Acknowledges an incident: its id, and who did; False when there is no such incident."""
+
+
 class Notifier(ABC):
-    """Tells one destination. Core owns queueing, time limits and counting."""
+    """Tells one destination. Core owns storing, queueing, rate, retries, time limits and counting."""
+
+    acknowledge: Acknowledge | None = None
+    """Set by core before ``start``; for a service on which people can acknowledge an incident."""
 
     async def start(self) -> None:  # noqa: B027  (optional: many notifiers hold nothing open)
         """Open what ``send`` needs. Called before the first ``send``; after a failure, again before the next one.
@@ -40,13 +47,18 @@ class Notifier(ABC):
         """
 
     @abstractmethod
-    async def send(self, notification: Notification) -> None:
-        """Deliver one notification.
+    async def send(self, notification: Notification) -> str | None:
+        """Make one attempt to deliver one notification.
 
-        Called by one task at a time. Core cancels it when it takes longer than the notifier's time limit.
+        Called by one task at a time. Core cancels it when it takes longer than the notifier's time limit, and calls
+        again when it may help; it neither waits nor retries itself.
 
         Args:
             notification: What to tell. Its names and messages come from outside: escape them.
+
+        Returns:
+            What the service calls what it made of it, for example a message's address; at most 500 characters. Core
+            hands it back as ``thread`` with later notifications of the same incident. None where there is none.
 
         Raises:
             NotifyError: The destination did not take it.
@@ -62,7 +74,7 @@ class NotifierType:
 
     Attributes:
         name: What ``type:`` says in the YAML; equals the entry point's name.
-        config: Model of the entry's own settings (besides ``type``, ``name``, ``on`` and ``timeout``).
+        config: Model of the entry's own settings (besides those that every entry of ``notifiers`` has).
         factory: Builds a notifier from a validated ``config``; must not do I/O.
     """
 
@@ -230,6 +242,7 @@ class PolicyStep:
 
 
 __all__ = [
+    "Acknowledge",
     "Detector",
     "DetectorEvent",
     "DetectorType",

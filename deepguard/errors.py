@@ -60,16 +60,26 @@ class MediaError(DeepguardError, ValueError):
     """A picture or a piece of audio that cannot be what it is said to be."""
 
 
+class StoreError(DeepguardError):
+    """The store cannot be used; the message says what to do and holds no password."""
+
+
 class NotifyError(DeepguardError):
     """A notifier could not deliver.
 
     Attributes:
-        retryable: Whether trying again later may help.
+        retryable: Whether trying again later may help. A notification whose error says no is dead at once.
         retry_after: Seconds that the service asked to wait, else None.
+        refused: Whether the service refuses the sender, not just this notification: wrong credentials, a revoked
+            token, an address that is gone. What waits is then kept and not tried one by one: the destination is asked
+            again every few minutes, or, when not ``retryable``, not before the next start.
     """
 
-    def __init__(self, message: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
-        """Say what went wrong; ``message`` must hold no secret."""
+    def __init__(
+        self, message: str, *, retryable: bool = True, retry_after: float | None = None, refused: bool = False
+    ) -> None:
+        """Say what went wrong and what to do; ``message`` must hold no secret."""
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
+        self.refused = refused

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 Signal: TypeAlias = float | int | bool | str
 NO_SIGNALS: Mapping[str, Signal] = MappingProxyType({})
@@ -283,6 +283,8 @@ class Resolution(StrEnum):
     CLEARED = "cleared"
     """The participant came back to CLEAR."""
     CALL_ENDED = "call_ended"
+    GUARD_LOST = "guard_lost"
+    """The process that guarded the call is gone, and with it the call's guard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ class Incident:
         resolution: Why it ended, else None.
         detail: For people: the last cause.
         context: What hooks added through ``deepguard_enrich``.
+        acknowledged_at: When somebody took it over, else None. It is not repeated from then on, and stays open.
+        acknowledged_by: Who did; untrusted text.
     """
 
     id: str
@@ -318,6 +322,27 @@ class Incident:
     resolution: Resolution | None = None
     detail: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The picture that an incident rests on. Biometric data: never logged.
+
+    Attributes:
+        data: The encoded bytes.
+        format: JPEG or WebP.
+        captured_at: When it was captured.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    data: bytes = field(repr=False)
+    format: SampleFormat
+    captured_at: float
+    width: int = 0
+    height: int = 0
 
 
 class NotificationKind(StrEnum):
@@ -325,9 +350,14 @@ class NotificationKind(StrEnum):
 
     OPENED = "incident.opened"
     UPDATED = "incident.updated"
+    REPEATED = "incident.repeated"
+    """It lasts, and nobody has acknowledged it yet."""
+    ACKNOWLEDGED = "incident.acknowledged"
     RESOLVED = "incident.resolved"
     COVERAGE_LOST = "coverage.lost"
     COVERAGE_REGAINED = "coverage.regained"
+    DIGEST = "digest"
+    """Stands for several others that could not be told one by one."""
     TEST = "test"
 
 
@@ -338,16 +368,22 @@ class Notification:
     Attributes:
         id: Unique and stable: a second delivery of the same notification has the same id.
         kind: What it tells.
-        call_id: The call.
-        participant_id: The participant; untrusted text.
+        call_id: The call; empty for a digest or a test.
+        participant_id: The participant; untrusted text; empty for a digest or a test.
         at: When what it tells happened.
         title: One line for people.
         detail: More for people; may be empty.
-        level: The participant's level then.
+        level: The participant's level then; of a digest, the highest in it.
         incident: The incident, when it is about one.
         source: The track, when it is about coverage.
         detector: Which detector watches the call, for example ``dataspike``.
         simulated: True when a scenario scripted the verdicts: not a real finding.
+        items: What a digest stands for, oldest first; empty for every other kind.
+        thread: What ``Notifier.send`` returned for the first notification of the same incident that this notifier
+            delivered, on whatever host; empty until then.
+        ack_url: A page on which a person can acknowledge the incident; empty where there is none. Whoever has it may
+            acknowledge: show it only to those who are told.
+        picture: The picture that the incident rests on, where the configuration keeps it; biometric data.
     """
 
     id: str
@@ -362,23 +398,45 @@ class Notification:
     source: Source | None = None
     detector: str = ""
     simulated: bool = False
+    items: tuple[Notification, ...] = ()
+    thread: str = ""
+    ack_url: str = field(default="", repr=False)
+    picture: Picture | None = None
 
 
-DeliveryStatus: TypeAlias = Literal["delivered", "failed", "dropped"]
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    """It waits for its first or its next attempt."""
+    LEASED = "leased"
+    """A process is at it; when that process is gone, another takes over at the end of the lease."""
+    DELIVERED = "delivered"
+    DIGESTED = "digested"
+    """A digest that names it is on its way in its place."""
+    SUPERSEDED = "superseded"
+    """Something newer about the same incident is on its way in its place."""
+    SILENCED = "silenced"
+    """A silence, or a ``deepguard_should_notify`` hook, kept it back."""
+    DEAD = "dead"
+    """It failed for good, or waited for too long. It can be replayed."""
+    DROPPED = "dropped"
+    """Somebody gave it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification's way to one notifier, ended.
+    """One notification's way to one notifier.
 
     Attributes:
         notification_id: Which notification.
-        call_id: The call that it was about.
+        call_id: The call that it was about; empty for a digest or a test.
         notifier: The notifier's name in the configuration.
-        status: How it ended.
-        at: When it ended.
-        seconds: From the notification's creation to its end.
-        detail: For people: why it failed; holds no secret.
+        status: Where it stands.
+        at: Since when.
+        seconds: From the notification's creation until then.
+        attempts: How often it was tried.
+        detail: For people: why the last attempt failed; holds no secret.
     """
 
     notification_id: str
@@ -387,4 +445,5 @@ class Delivery:
     status: DeliveryStatus
     at: float
     seconds: float
+    attempts: int = 0
     detail: str = ""

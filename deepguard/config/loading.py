@@ -198,7 +198,7 @@ class _Loading:
             message = f"entry {seen[name] + 1} of this list has the same name; give this one a `name:` of its own"
             self._source.problem(where, message)
         seen.setdefault(name, index)
-        return NotifierEntry(type=common.type, name=name, on=common.on, timeout=common.timeout, options=settings)
+        return NotifierEntry(**(dict(common) | {"name": name, "options": settings}))
 
     def _type(self, keys: Keys, name: object, types: Mapping[str, Kind], kind: str) -> Kind | None:
         """The type that a loaded plugin offers; None when a problem has been noted, here or elsewhere."""

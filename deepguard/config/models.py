@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from deepguard.contracts import PluginConfig, Thresholds
-from deepguard.model import NotificationKind
+from deepguard.model import NotificationKind, Source
 from deepguard.net import is_loopback
 
 
@@ -95,11 +95,13 @@ class DetectorEntry(Section):
     options: SerializeAsAny[PluginConfig]
 
 
-NotifyOn = Literal["alert", "updated", "resolved", "coverage_lost", "coverage_regained"]
+NotifyOn = Literal["alert", "updated", "repeated", "acknowledged", "resolved", "coverage_lost", "coverage_regained"]
 
 KIND_OF: Mapping[NotificationKind, NotifyOn] = {
     NotificationKind.OPENED: "alert",
     NotificationKind.UPDATED: "updated",
+    NotificationKind.REPEATED: "repeated",
+    NotificationKind.ACKNOWLEDGED: "acknowledged",
     NotificationKind.RESOLVED: "resolved",
     NotificationKind.COVERAGE_LOST: "coverage_lost",
     NotificationKind.COVERAGE_REGAINED: "coverage_regained",
@@ -117,20 +119,38 @@ class NotifierCommon(Section):
         max_length=64,
         description="Shown to people; needed when a type is used twice. Default: the type.",
     )
-    on: tuple[NotifyOn, ...] = Field(
-        default=("alert", "updated", "resolved", "coverage_lost", "coverage_regained"),
-        description="What it is told.",
+    on: tuple[NotifyOn, ...] = Field(default=get_args(NotifyOn), description="What it is told.")
+    min_level: Literal["suspicious", "alert"] = Field(
+        default="suspicious", description="It is told of an incident only at this level or above, and of its end."
     )
-    timeout: float = Field(default=10.0, gt=0, le=300, description="Seconds that one delivery may take.")
+    participants: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=(),
+        description="It is told of these participants only; * stands for any letters (agent-*). Default: of all.",
+    )
+    sources: tuple[Source, ...] = Field(
+        default=(), description="It is told of these tracks only: camera, microphone, screen. Default: of all."
+    )
+    repeat_every: float = Field(
+        default=900.0,
+        ge=0,
+        le=86400,
+        description="Seconds until an incident that lasts, and that nobody acknowledged, is told again; 0: never.",
+    )
+    timeout: float = Field(default=10.0, gt=0, le=300, description="Seconds that one attempt may take.")
+    rate: float = Field(default=1.0, ge=0.001, le=1000, description="Attempts a second in the long run.")
+    burst: int = Field(default=10, ge=1, le=1000, description="Attempts that may be made at once after a quiet time.")
+    digest_after: int = Field(
+        default=10, ge=2, le=1000, description="When more than this many wait, one digest names them all."
+    )
+    give_up_after: float = Field(
+        default=86400.0, ge=1, le=2592000, description="Seconds that a notification is tried for until it is dead."
+    )
 
 
-class NotifierEntry(Section):
+class NotifierEntry(NotifierCommon):
     """One notifier, its own settings already checked by its own model."""
 
-    type: str
     name: str
-    on: tuple[NotifyOn, ...]
-    timeout: float
     options: SerializeAsAny[PluginConfig]
 
 
