@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 
@@ -83,3 +84,44 @@ class NotifyError(DeepguardError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.refused = refused
+
+    @classmethod
+    def for_status(cls, who: str, status: int, retry_after: str | None = None) -> NotifyError:
+        """The error that fits an HTTP status that is not 2xx; what a service means otherwise is the notifier's to say.
+
+        Args:
+            who: Who answered, to begin the message with: ``the pager``.
+            status: The status.
+            retry_after: The header ``Retry-After`` as it came: seconds, or a date.
+        """
+        if status in _TRY_AGAIN or status >= 500:
+            return cls(f"{who} answered {status}", retry_after=_seconds(retry_after))
+        if status == 410:
+            return cls(f"{who} answered 410: its address is gone for good", retryable=False, refused=True)
+        if status in _SENDER_REFUSED or 300 <= status < 400:
+            return cls(f"{who} answered {status}: {_SENDER_REFUSED.get(status, _REDIRECTED)}", refused=True)
+        return cls(f"{who} answered {status}: it does not take this notification", retryable=False)
+
+
+_TRY_AGAIN = frozenset({408, 425, 429})
+_SENDER_REFUSED = {
+    401: "check the credentials in its settings",
+    403: "check what its credentials may do",
+    404: "check the address in its settings",
+}
+_REDIRECTED = "its address has moved; put the new one into its settings"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The seconds that a ``Retry-After`` asks for; None when there is none or it makes no sense."""
+    if not retry_after:
+        return None
+    # A number of seconds is at most a few digits: what is longer than that is not meant.
+    if retry_after.strip().isdecimal() and len(retry_after) < 10:
+        return float(retry_after)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
