@@ -98,6 +98,7 @@ class _Loading:
         # A placeholder, so that the other sections are checked whatever is wrong with the detector.
         detector = self._detector() or DetectorEntry.model_construct(type=AUTO, options=PluginConfig())
         config = self._validate(Config, self._data | {"detector": detector, "notifiers": self._notifiers()}, ())
+        self._check_silences()
         if self._source.problems or config is None:
             raise ConfigError(sorted(self._source.problems, key=lambda problem: (problem.line, problem.column)))
         return config
@@ -200,6 +201,21 @@ class _Loading:
         seen.setdefault(name, index)
         return NotifierEntry(**(dict(common) | {"name": name, "options": settings}))
 
+    def _check_silences(self) -> None:
+        """See that silences name notifiers that there are, and have names of their own."""
+        known = [entry.get("name") or entry.get("type") for entry in _mappings(self._data["notifiers"]).values()]
+        shown = [name for name in known if isinstance(name, str) and _PLUGIN_NAME.fullmatch(name)]
+        seen: dict[object, int] = {}
+        for index, window in _mappings(self._data.get("silences")).items():
+            keys: Keys = ("silences", index)
+            notifiers, name = window.get("notifiers"), window.get("name")
+            for position, notifier in enumerate(notifiers if isinstance(notifiers, list) else []):
+                if isinstance(notifier, str) and notifier and notifier not in known:
+                    message = f"`notifiers` has no entry of this name{did_you_mean(notifier, shown)}"
+                    self._source.problem((*keys, "notifiers", position), message)
+            if isinstance(name, str) and seen.setdefault(name, index) != index:
+                self._source.problem((*keys, "name"), f"entry {seen[name] + 1} of this list has the same name")
+
     def _type(self, keys: Keys, name: object, types: Mapping[str, Kind], kind: str) -> Kind | None:
         """The type that a loaded plugin offers; None when a problem has been noted, here or elsewhere."""
         if not isinstance(name, str) or not name:
@@ -241,6 +257,12 @@ class _Loading:
 
     def _secrets(self) -> list[str]:
         return [value for name, value in self._environ.items() if _SECRET_VARIABLE.search(name)]
+
+
+def _mappings(entries: object) -> dict[int, dict[str, Any]]:
+    """Those entries of a list that hold settings, by their place in it."""
+    listed = entries if isinstance(entries, list) else []
+    return {index: entry for index, entry in enumerate(listed) if isinstance(entry, dict)}
 
 
 def _filled(section: object) -> object:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig, Thresholds
 from deepguard.model import NotificationKind, Source
 from deepguard.net import is_loopback
@@ -154,6 +155,34 @@ class NotifierEntry(NotifierCommon):
     options: SerializeAsAny[PluginConfig]
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class SilenceWindow(Section):
+    """Hours that come back, in which notifiers are not told.
+
+    The clock on the wall decides: an hour that it shows twice, when daylight saving time ends, counts twice, and one
+    that it leaves out does not come.
+    """
+
+    name: str = Field(min_length=1, max_length=64, description="Shown to people as the reason.")
+    notifiers: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(
+        default=(), description="These notifiers only, by name. Default: all."
+    )
+    participants: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=(), description="What concerns these participants only; * stands for any letters. Default: all."
+    )
+    kinds: tuple[NotifyOn, ...] = Field(default=(), description="These kinds of notifications only. Default: all.")
+    days: tuple[Weekday, ...] = Field(
+        default=(), description="It begins on these days only: mon, tue, wed, thu, fri, sat, sun. Default: every day."
+    )
+    start: TimeOfDay = Field(description="When it begins, for example 22:00.")
+    end: TimeOfDay = Field(
+        description="When it ends, for example 06:00; on the next day unless later than start. The same: a whole day."
+    )
+    timezone: TimeZone = Field(default=UTC, description="Whose clock, for example Europe/Berlin.")
+
+
 class InCallParams(Section):
     """What is said over the call's own data channel. The suspect may be the one who reads it."""
 
@@ -201,6 +230,9 @@ class Config(Section):
     policy: PolicyParams = PolicyParams()
     coverage: CoverageParams = CoverageParams()
     notifiers: tuple[NotifierEntry, ...] = ()
+    silences: tuple[SilenceWindow, ...] = Field(
+        default=(), max_length=100, description="Hours that come back, in which notifiers are not told."
+    )
     in_call: InCallParams = InCallParams()
     server: ServerParams = ServerParams()
     plugins: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
@@ -221,6 +253,8 @@ __all__ = [
     "PolicyParams",
     "Section",
     "ServerParams",
+    "SilenceWindow",
     "ThresholdParams",
     "VideoParams",
+    "Weekday",
 ]
