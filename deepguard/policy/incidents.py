@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -117,27 +117,30 @@ def incident_notification(
     incident: Incident,
     kind: NotificationKind,
     *,
+    at: float | None = None,
     detector: str = "",
     simulated: bool = False,
     make_id: NewId = new_id,
 ) -> Notification:
-    """Tell that an incident opened, was updated or was resolved.
+    """Tell that an incident opened, was updated, lasts, was acknowledged or was resolved.
 
     Args:
         incident: As it is now.
         kind: What happened to it.
+        at: When; default: when the incident last changed. To be said for one that is repeated.
         detector: Which detector watches the call.
         simulated: Whether the verdicts were scripted.
         make_id: Makes the notification's id.
     """
+    at = incident.updated_at if at is None else at
     return Notification(
         id=make_id("ntf_"),
         kind=kind,
         call_id=incident.call_id,
         participant_id=incident.participant_id,
-        at=incident.updated_at,
+        at=at,
         title=_title(_incident_title(incident, kind), simulated),
-        detail=_incident_detail(incident),
+        detail=_incident_detail(incident, kind, at),
         level=incident.level,
         incident=incident,
         detector=detector,
@@ -184,6 +187,55 @@ def coverage_notification(
     )
 
 
+def digest_notification(items: Sequence[Notification], *, now: float, make_id: NewId = new_id) -> Notification:
+    """Tell in one what could not be told one by one.
+
+    Its detail has a line for each incident and each track whose coverage changed, with the last that was told of it.
+
+    Args:
+        items: What it stands for (at least one), oldest first; those of a digest among them are taken one by one.
+        now: Unix time in seconds.
+        make_id: Makes the notification's id.
+    """
+    flat = tuple(one for item in items for one in (item.items or (item,)))
+    last: dict[object, Notification] = {}
+    for item in flat:
+        last[item.incident.id if item.incident else (item.call_id, item.participant_id, item.source)] = item
+    detectors = {item.detector for item in flat}
+    simulated = all(item.simulated for item in flat)
+    count = f"{len(flat)} notification{'' if len(flat) == 1 else 's'}"
+    return Notification(
+        id=make_id("ntf_"),
+        kind=NotificationKind.DIGEST,
+        call_id="",
+        participant_id="",
+        at=now,
+        title=_title(f"{count}: {_summary(last.values())}", simulated),
+        detail="\n".join(_digest_line(item) for item in last.values()),
+        level=max(item.level for item in flat),
+        detector=detectors.pop() if len(detectors) == 1 else "",
+        simulated=simulated,
+        items=flat,
+    )
+
+
+def test_notification(*, now: float) -> Notification:
+    """Tell a destination that it is being tried.
+
+    Args:
+        now: Unix time in seconds.
+    """
+    return Notification(
+        id=new_id("ntf_"),
+        kind=NotificationKind.TEST,
+        call_id="",
+        participant_id="",
+        at=now,
+        title="This is a test of deepguard's notifications",
+        detail="Nothing has happened. Whoever reads this would be told of a deepfake on a call in the same way.",
+    )
+
+
 _TRACKS = {Source.CAMERA: "the camera", Source.MICROPHONE: "the microphone", Source.SCREEN: "the shared screen"}
 
 
@@ -204,21 +256,66 @@ def _title(title: str, simulated: bool) -> str:
 def _incident_title(incident: Incident, kind: NotificationKind) -> str:
     who = _who(incident.participant_id)
     if kind is NotificationKind.RESOLVED:
-        if incident.resolution is Resolution.CALL_ENDED:
-            return f"{who}: the call ended while a deepfake was suspected"
-        return f"{who} is no longer suspected to be a deepfake"
-    if incident.level == Level.ALERT:
-        return f"{who} may be a deepfake"
-    return f"{who} is still suspicious, but no longer at alert"
+        return f"{who}{_ENDS[incident.resolution or Resolution.CLEARED]}"
+    if kind is NotificationKind.ACKNOWLEDGED:
+        return f"{who} is suspected to be a deepfake: acknowledged by {_acknowledger(incident)}"
+    if incident.level != Level.ALERT:
+        return f"{who} is still suspicious, but no longer at alert"
+    return f"{who} may still be a deepfake" if kind is NotificationKind.REPEATED else f"{who} may be a deepfake"
 
 
-def _incident_detail(incident: Incident) -> str:
+_ENDS = {
+    Resolution.CLEARED: " is no longer suspected to be a deepfake",
+    Resolution.CALL_ENDED: ": the call ended while a deepfake was suspected",
+    Resolution.GUARD_LOST: ": the guard of the call stopped while a deepfake was suspected",
+}
+
+
+def _acknowledger(incident: Incident) -> str:
+    return one_line(incident.acknowledged_by, 100) or "somebody"
+
+
+def _incident_detail(incident: Incident, kind: NotificationKind, at: float) -> str:
     sentences = []
     if incident.detail:
         sentences.append(f"Reason: {one_line(incident.detail).rstrip('.')}.")
     if incident.sources:
         sentences.append(f"At alert since it began: {', '.join(_TRACKS[source] for source in incident.sources)}.")
+    if kind is NotificationKind.REPEATED:
+        sentences.append(f"It has lasted for {_span(at - incident.opened_at)}, and nobody has acknowledged it.")
+    elif incident.acknowledged_at is not None and kind is not NotificationKind.ACKNOWLEDGED:
+        sentences.append(f"Acknowledged by {_acknowledger(incident)}.")
     return " ".join(sentences)
+
+
+def _span(seconds: float) -> str:
+    number, unit = (seconds / 60, "minute") if seconds >= 60 else (seconds, "second")
+    whole = max(0, int(number))
+    return f"{whole} {unit}{'' if whole == 1 else 's'}"
+
+
+def _summary(items: Collection[Notification]) -> str:
+    incidents = [item.incident for item in items if item.incident]
+    resolved = sum(incident.resolved_at is not None for incident in incidents)
+    coverage = sum(item.source is not None for item in items)
+    counts = {
+        "open": len(incidents) - resolved,
+        "resolved": resolved,
+        "with a change of coverage": coverage,
+        "other": len(items) - len(incidents) - coverage,
+    }
+    nouns = {"open": "incident", "resolved": "incident", "with a change of coverage": "track", "other": "message"}
+    told = [
+        f"{number} {nouns[what]}{'' if number == 1 else 's'} {what}".removesuffix(" other")
+        for what, number in counts.items()
+        if number
+    ]
+    return ", ".join(told)
+
+
+def _digest_line(item: Notification) -> str:
+    # Two people may have one name, and one person two incidents.
+    return f"{item.title} ({item.incident.id})" if item.incident else item.title
 
 
 __all__ = [
@@ -226,7 +323,9 @@ __all__ = [
     "NewId",
     "advance",
     "coverage_notification",
+    "digest_notification",
     "end",
     "incident_notification",
     "new_id",
+    "test_notification",
 ]

@@ -19,13 +19,14 @@ from deepguard.model import (
     Source,
     Verdict,
 )
-from deepguard.policy.incidents import coverage_notification, incident_notification, new_id
+from deepguard.policy import incidents
 
 _LOST = Coverage(BlindReason.NO_MEDIA)
 _COVERAGE = {
     NotificationKind.COVERAGE_LOST: (Coverage(), _LOST),
     NotificationKind.COVERAGE_REGAINED: (_LOST, Coverage()),
 }
+_DIGESTED = (NotificationKind.OPENED, NotificationKind.COVERAGE_LOST)
 
 
 def make_verdict(**over: Any) -> Verdict:
@@ -51,9 +52,13 @@ def make_verdict(**over: Any) -> Verdict:
 def make_notification(**over: Any) -> Notification:
     """Make a notification as the guard would, by default that an incident of ``participant-1`` opened just now.
 
+    One of an incident has an ``ack_url``, as it has where the configuration names the guard's own address; ``thread``
+    and ``picture`` are empty unless they are given. A digest stands for an incident and a loss of coverage.
+
     Args:
-        **over: Fields of ``Notification`` to set otherwise. Title, detail and incident follow from ``kind``,
-            ``call_id``, ``participant_id``, ``at`` and ``simulated`` unless they are given too.
+        **over: Fields of ``Notification`` to set otherwise. Title, detail, level and incident follow from ``kind``,
+            ``call_id``, ``participant_id``, ``at``, ``simulated`` and, of a digest, ``items`` unless they are given
+            too.
 
     Raises:
         TypeError: ``over`` names no field of ``Notification``.
@@ -62,20 +67,25 @@ def make_notification(**over: Any) -> Notification:
     call_id, participant_id = over.get("call_id", "call-1"), over.get("participant_id", "participant-1")
     at, simulated = over.get("at", time.time()), over.get("simulated", False)
     if kind is NotificationKind.TEST:
-        made = Notification(new_id("ntf_"), kind, call_id, participant_id, at, title="This is a test")
+        made = incidents.test_notification(now=at)
+    elif kind is NotificationKind.DIGEST:
+        about = {"call_id": call_id, "participant_id": participant_id, "at": at, "simulated": simulated}
+        items = [make_notification(kind=one, **about) for one in _DIGESTED]
+        made = incidents.digest_notification(over.get("items") or items, now=at)
     elif kind in _COVERAGE:
         before, after = _COVERAGE[kind]
         change = CoverageChanged(call_id, participant_id, over.get("source", Source.CAMERA), before, after, at)
-        made = coverage_notification(change, level=Level.CLEAR, detector="test", simulated=simulated)
+        made = incidents.coverage_notification(change, level=Level.CLEAR, detector="test", simulated=simulated)
     else:
         incident = _incident(kind, call_id, participant_id, at)
-        made = incident_notification(incident, kind, detector="test", simulated=simulated)
+        made = incidents.incident_notification(incident, kind, at=at, detector="test", simulated=simulated)
+        made = replace(made, ack_url=f"https://guard.example/ack/{incident.id}")
     return replace(made, **over)
 
 
 def _incident(kind: NotificationKind, call_id: str, participant_id: str, at: float) -> Incident:
     opened = Incident(
-        id=new_id("inc_"),
+        id=incidents.new_id("inc_"),
         call_id=call_id,
         participant_id=participant_id,
         opened_at=at,
@@ -85,6 +95,10 @@ def _incident(kind: NotificationKind, call_id: str, participant_id: str, at: flo
         updated_at=at,
         detail="an alert verdict on the camera",
     )
+    if kind is NotificationKind.REPEATED:
+        return replace(opened, opened_at=at - 900, updated_at=at - 900)
+    if kind is NotificationKind.ACKNOWLEDGED:
+        return replace(opened, acknowledged_at=at, acknowledged_by="Ann")
     if kind is NotificationKind.UPDATED:
         return replace(opened, level=Level.SUSPICIOUS, detail="a suspicious verdict on the camera")
     if kind is NotificationKind.RESOLVED:

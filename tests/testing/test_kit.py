@@ -32,6 +32,24 @@ def test_over_wins():
     assert (verdict.judgement, verdict.source, verdict.message) == (Judgement.ERROR, Source.MICROPHONE, "no")
 
 
+def test_a_digest_holds_what_it_is_given():
+    items = tuple(make_notification(participant_id=name) for name in ("Ann", "Bob"))
+    made = make_notification(kind=NotificationKind.DIGEST, items=items)
+    assert made.items == items
+    assert made.title.startswith("2 notifications: 2 incidents open")
+    assert len(make_notification(kind=NotificationKind.DIGEST).items) == 2
+
+
+def test_a_repeat_lasts_and_an_acknowledgement_names_who():
+    repeated = make_notification(kind=NotificationKind.REPEATED, at=5000.0)
+    assert "15 minutes" in repeated.detail
+    taken = make_notification(kind=NotificationKind.ACKNOWLEDGED)
+    assert "acknowledged by Ann" in taken.title
+    assert taken.incident
+    assert taken.ack_url.endswith(taken.incident.id)
+    assert taken.ack_url not in repr(taken)
+
+
 @pytest.mark.parametrize("make", [make_verdict, make_notification])
 def test_unknown_fields_are_refused(make):
     with pytest.raises(TypeError, match="levle"):
