@@ -138,18 +138,18 @@ class WebhookConfig(PluginConfig):
     @classmethod
     def _check_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
         seen: set[str] = set()
-        for name, value in headers.items():
+        for number, (name, value) in enumerate(headers.items(), 1):
             lower, text = name.lower(), value.get_secret_value().strip()
             if not _HEADER_NAME.fullmatch(name) or len(name) > 100:
-                raise ValueError("the name of a header is made of letters, digits and hyphens, for example X-Token")
+                raise ValueError(f"header {number}: a name is made of letters, digits and hyphens, for example X-Token")
             if lower in _OURS or lower.startswith(_OUR_PREFIX):
                 shown = lower if lower in _OURS else "webhook-…"
                 raise ValueError(f"the header {shown} is set by deepguard itself; remove it")
             if lower in seen:
-                raise ValueError("a header is given twice; capital letters make no difference in its name")
+                raise ValueError(f"header {number} is given twice; capital letters make no difference in its name")
             seen.add(lower)
             if not text or not (text.isascii() and text.isprintable()):
-                raise ValueError("the value of a header is empty, or holds line breaks or special characters")
+                raise ValueError(f"header {number}: its value is empty, or holds line breaks or special characters")
         return {name: SecretStr(value.get_secret_value().strip()) for name, value in headers.items()}
 
 
