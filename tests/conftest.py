@@ -1,11 +1,17 @@
-"""What the whole suite shares: which tests may skip, and that none does in CI."""
+"""What the whole suite shares: databases to store in, which tests may skip, and that none does in CI."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
 
 BROWSER_PROGRAMS = ("chromium", "ffmpeg", "espeak-ng")
 
@@ -16,6 +22,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = [program for program in BROWSER_PROGRAMS if shutil.which(program) is None]
         if missing:
             pytest.skip(f"needs {', '.join(missing)} (Debian, Ubuntu: apt install {' '.join(missing)})")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started for the first test that needs it."""
+    from support.postgres import programs, running_postgres
+
+    if (found := programs()) is None:
+        pytest.skip("needs a PostgreSQL server (Debian, Ubuntu: apt install postgresql)")
+    with running_postgres(found) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The ``store.url`` of a fresh PostgreSQL database."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The ``store.url`` of a database in which there is nothing yet: one test each on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'deepguard.db'}"
+    return request.getfixturevalue("postgres_url")
 
 
 def _not_really_run(config: pytest.Config) -> list[str]:
