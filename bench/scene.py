@@ -17,7 +17,6 @@ from deepguard.model import (
     DetectorHealth,
     HealthState,
     Judgement,
-    Notification,
     Sample,
     SampleEnded,
     SampleOutcome,
@@ -25,6 +24,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.plugins import PluginHost
+from deepguard.store.entry import Entry
 
 PARTICIPANT = "caller"
 SIZES = ((1280, 720), (1920, 1080))
@@ -67,7 +67,7 @@ def new_guard(
     *,
     video: VideoParams | None = None,
     hooks: PluginHost | None = None,
-    notify: Callable[[Notification], None] = lambda _notification: None,
+    record: Callable[[Entry], None] = lambda _entry: None,
     on_judged: OnJudged | None = None,
 ) -> Guard:
     """A guard as a call has it, with the built-in policy."""
@@ -79,7 +79,7 @@ def new_guard(
         coverage=CoverageParams(),
         thresholds=Thresholds(),
         hooks=hooks or PluginHost(),
-        notify=notify,
+        record=record,
         on_judged=on_judged,
     )
 

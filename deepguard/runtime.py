@@ -16,10 +16,11 @@ from deepguard.contracts import Detector
 from deepguard.guard.calls import new_call
 from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
-from deepguard.model import Call, Delivery
+from deepguard.model import Call, Delivery, DeliveryStatus
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
+from deepguard.store.store import Store
 
 DRAIN_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
@@ -44,8 +45,12 @@ class Runtime:
         self.config = config
         self.host = host
         self.dispatcher = Dispatcher(
+            Store(config.store.url.get_secret_value()),
             build_routes(config, host),
             on_delivery=self._on_delivery,
+            on_acknowledged=self._on_acknowledged,
+            windows=config.silences,
+            keep_seconds=config.store.keep_days * 86400.0,
             should_notify=lambda notification, notifier: host.first(
                 "deepguard_should_notify", notification=notification, notifier=notifier
             ),
@@ -68,11 +73,15 @@ class Runtime:
         return cls(find_config(path, host, environ), host)
 
     async def start(self) -> None:
-        """Start the notifiers."""
+        """Open the store and start the notifiers. Safe twice.
+
+        Raises:
+            StoreError: The store cannot be used; says what to do.
+        """
         await self.dispatcher.start()
 
     async def close(self) -> None:
-        """Deliver what is queued, for a bounded time, and close the notifiers."""
+        """Deliver what waits, for a bounded time, and close the notifiers and the store; the rest is kept there."""
         await self.dispatcher.close(DRAIN_SECONDS)
 
     def new_detector(self) -> Detector:
@@ -102,7 +111,8 @@ class Runtime:
             coverage=config.coverage,
             thresholds=config.policy.thresholds.thresholds(),
             hooks=self.host,
-            notify=self.dispatcher.notify,
+            record=self.dispatcher.record,
+            keep_pictures=config.store.pictures,
             settle=lambda: self.dispatcher.drain(SETTLE_SECONDS),
         )
         self._guards[call.id] = guard
@@ -116,5 +126,9 @@ class Runtime:
         guard = self._guards.get(delivery.call_id)
         if guard is not None:
             guard.delivered(delivery)
-        elif delivery.status != "delivered":
-            logger.warning("Notification {} to {}: {}", delivery.notification_id, delivery.notifier, delivery.status)
+        elif delivery.status is DeliveryStatus.DELIVERED:
+            logger.debug("Notification {} to {}: delivered", delivery.notification_id, delivery.notifier)
+
+    def _on_acknowledged(self, incident_id: str, at: float, by: str) -> None:
+        for guard in self._guards.values():
+            guard.acknowledged(incident_id, at, by)

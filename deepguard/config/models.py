@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny
 
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig, Thresholds
@@ -110,16 +110,10 @@ KIND_OF: Mapping[NotificationKind, NotifyOn] = {
 """The word in ``on:`` for each kind of notification; a kind that is missing here always passes."""
 
 
-class NotifierCommon(Section):
-    """What every entry of ``notifiers`` may say, whatever its type."""
+class NotifierRouting(Section):
+    """What a notifier is told of, and how fast."""
 
     type: str = Field(description="Which notifier: the name of an installed plugin.")
-    name: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=64,
-        description="Shown to people; needed when a type is used twice. Default: the type.",
-    )
     on: tuple[NotifyOn, ...] = Field(default=get_args(NotifyOn), description="What it is told.")
     min_level: Literal["suspicious", "alert"] = Field(
         default="suspicious", description="It is told of an incident only at this level or above, and of its end."
@@ -148,7 +142,18 @@ class NotifierCommon(Section):
     )
 
 
-class NotifierEntry(NotifierCommon):
+class NotifierCommon(NotifierRouting):
+    """What every entry of ``notifiers`` may say, whatever its type."""
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Shown to people; needed when a type is used twice. Default: the type.",
+    )
+
+
+class NotifierEntry(NotifierRouting):
     """One notifier, its own settings already checked by its own model."""
 
     name: str
@@ -181,6 +186,26 @@ class SilenceWindow(Section):
         description="When it ends, for example 06:00; on the next day unless later than start. The same: a whole day."
     )
     timezone: TimeZone = Field(default=UTC, description="Whose clock, for example Europe/Berlin.")
+
+
+class StoreParams(Section):
+    """Where calls, verdicts, incidents and deliveries are written down."""
+
+    url: SecretStr = Field(
+        default=SecretStr("sqlite:///deepguard.db"),
+        description=(
+            "sqlite:///FILE, relative to the working directory, or postgresql://user:password@host/database, which "
+            "several hosts may share."
+        ),
+    )
+    keep_days: float = Field(default=30.0, ge=0.01, le=3650, description="Days that history is kept.")
+    pictures: bool = Field(
+        default=False,
+        description=(
+            "Keep the picture that opened an incident until everybody has been told, for notifiers that show it. "
+            "Biometric data: see what the law asks of you."
+        ),
+    )
 
 
 class InCallParams(Section):
@@ -233,6 +258,7 @@ class Config(Section):
     silences: tuple[SilenceWindow, ...] = Field(
         default=(), max_length=100, description="Hours that come back, in which notifiers are not told."
     )
+    store: StoreParams = StoreParams()
     in_call: InCallParams = InCallParams()
     server: ServerParams = ServerParams()
     plugins: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
@@ -249,11 +275,13 @@ __all__ = [
     "InCallParams",
     "NotifierCommon",
     "NotifierEntry",
+    "NotifierRouting",
     "NotifyOn",
     "PolicyParams",
     "Section",
     "ServerParams",
     "SilenceWindow",
+    "StoreParams",
     "ThresholdParams",
     "VideoParams",
     "Weekday",

@@ -140,16 +140,22 @@ def notification_event(notification: Notification) -> LiveEvent:
 
 
 def delivery_event(delivery: Delivery) -> LiveEvent:
-    """A notification reached a notifier, or did not."""
+    """An attempt to deliver a notification ended; ``pending``: it failed, and there will be another."""
     return {
         "type": "delivery",
         "at": delivery.at,
         "notification_id": delivery.notification_id,
         "notifier": delivery.notifier,
-        "status": delivery.status,
+        "status": delivery.status.value,
+        "attempts": delivery.attempts,
         "detail": delivery.detail,
         "seconds": round(delivery.seconds, 4),
     }
+
+
+def acknowledged_event(incident_id: str, at: float, by: str) -> LiveEvent:
+    """Somebody took an incident over."""
+    return {"type": "acknowledged", "at": at, "incident_id": incident_id, "by": one_line(by)}
 
 
 def samples_event(at: float, participant_id: str, track: Track) -> LiveEvent:

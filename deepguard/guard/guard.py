@@ -14,6 +14,7 @@ from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.contracts import Detector, Thresholds
 from deepguard.errors import DetectorError
 from deepguard.guard import events
+from deepguard.guard.evidence import Evidence
 from deepguard.guard.intake import Intake
 from deepguard.guard.judge import Judge, Judged
 from deepguard.guard.live import LiveEvent, LiveStream
@@ -27,12 +28,13 @@ from deepguard.model import (
     Delivery,
     DetectorHealth,
     Level,
-    Notification,
+    NotificationKind,
     SampleEnded,
     SampleOutcome,
     Verdict,
 )
 from deepguard.plugins import PluginHost
+from deepguard.store.entry import CallBegan, CallEnded, Entry
 
 OPEN_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
@@ -64,7 +66,8 @@ class Guard:
         coverage: CoverageParams,
         thresholds: Thresholds,
         hooks: PluginHost,
-        notify: Callable[[Notification], None],
+        record: Callable[[Entry], None],
+        keep_pictures: bool = False,
         on_judged: OnJudged | None = None,
         settle: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
@@ -78,7 +81,8 @@ class Guard:
             coverage: When a track counts as blind.
             thresholds: What the configuration says; hooks may override it.
             hooks: Where hooks are called.
-            notify: Takes notifications; must not block.
+            record: Takes what happened, to be written down and told; must not block.
+            keep_pictures: Whether the picture that opens an incident is handed over with it.
             on_judged: Called with each verdict and what followed from it.
             settle: Waits, for a bounded time, until notifications have been delivered: the live stream shows those of
                 the call's end too.
@@ -87,7 +91,8 @@ class Guard:
         self.detector = detector
         self.live = LiveStream(self._state_event)
         self.ignored_verdicts = 0
-        self._notify = notify
+        self._record_entry = record
+        self._evidence = Evidence(keep=keep_pictures)
         self._on_judged = on_judged
         self._settle = settle
         self._observers = Observers(hooks)
@@ -102,9 +107,9 @@ class Guard:
             coverage,
             live=self.live,
             observers=self._observers,
-            tell=self._tell,
+            record=self._record,
         )
-        self.media = Intake(call.id, detector, self._roster, self._watch, self.live)
+        self.media = Intake(call.id, detector, self._roster, self._watch, self.live, self._evidence)
         self._consumer: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._stopped: asyncio.Future[None] | None = None
@@ -122,6 +127,8 @@ class Guard:
         self.media.is_open = True
         self._observers.start()
         self._observers.tell("deepguard_call_started", call=self.call)
+        began = CallBegan(self.call, self.detector.name, self.detector.simulated)
+        self._record(Entry(call_id=self.call.id, began=began))
         self._consumer = asyncio.create_task(self._consume(), name=f"deepguard-consume-{self.call.id}")
         self._consumer.add_done_callback(self._on_consumer_done)
         self._watching = asyncio.create_task(self._watch.run(), name=f"deepguard-watch-{self.call.id}")
@@ -182,8 +189,8 @@ class Guard:
         for participant, track in self._roster:
             track.ledger.expire_before(float("inf"))
             self.live.publish(events.samples_event(time.time(), participant.id, track), keep=False)
-        for notification in self._judge.end(time.time()):
-            self._tell(notification)
+        told = tuple(self._judge.end(time.time()))
+        self._record(Entry(call_id=self.call.id, notifications=told, ended=CallEnded(time.time(), reason)))
         self._observers.tell("deepguard_call_ended", call=self.call, reason=reason)
 
     def _say_ended(self, reason: str, text: str) -> None:
@@ -204,8 +211,19 @@ class Guard:
         self._publish_sampling(keep=True)
 
     def delivered(self, delivery: Delivery) -> None:
-        """Show how a notification's delivery ended."""
+        """Show how an attempt to deliver a notification ended."""
         self.live.publish(events.delivery_event(delivery))
+
+    def acknowledged(self, incident_id: str, at: float, by: str) -> None:
+        """Note that somebody acknowledged an incident of this call.
+
+        Args:
+            incident_id: Which.
+            at: When.
+            by: Who; untrusted text.
+        """
+        if self._judge.acknowledge(incident_id, at, by):
+            self.live.publish(events.acknowledged_event(incident_id, at, by))
 
     # -- what the detector tells -----------------------------------------------------------------------------------
 
@@ -254,8 +272,16 @@ class Guard:
             self.live.publish(events.level_event(change))
             self._observers.tell("deepguard_transition", transition=change)
         self._watch.review(participant, track, now)
-        for notification in judged.notifications:
-            self._tell(notification)
+        opened = any(notification.kind is NotificationKind.OPENED for notification in judged.notifications)
+        self._record(
+            Entry(
+                call_id=self.call.id,
+                verdict=verdict,
+                transitions=tuple(judged.changes),
+                notifications=tuple(judged.notifications),
+                picture=self._evidence.of(verdict) if opened else None,
+            )
+        )
         if self._on_judged is not None:
             self._on_judged(verdict, judged)
 
@@ -265,18 +291,21 @@ class Guard:
         self._publish_sampling(keep=False)
 
     def _on_sample_ended(self, ended: SampleEnded) -> None:
+        self._evidence.ended(ended.sample_id)
         track = self._roster.end_sample(ended)
         if track is not None and ended.outcome is not SampleOutcome.DROPPED:
             track.facts.last_outcome = ended.outcome
 
     # -- telling -------------------------------------------------------------------------------------------------
 
-    def _tell(self, notification: Notification) -> None:
-        self.live.publish(events.notification_event(notification))
+    def _record(self, entry: Entry) -> None:
+        for notification in entry.notifications:
+            self.live.publish(events.notification_event(notification))
         try:
-            self._notify(notification)
+            self._record_entry(entry)
         except Exception:  # noqa: BLE001 - whoever tells must not stop the guard
-            logger.opt(exception=True).error("Notification {} could not be handed over", notification.id)
+            told = ", ".join(notification.id for notification in entry.notifications)
+            logger.opt(exception=True).error("What happened could not be handed over{}", told and f": {told}")
 
     def _publish_sampling(self, *, keep: bool) -> None:
         self.live.publish({"type": "sampling", "at": time.time(), "sampling": self._sampling_dict()}, keep=keep)

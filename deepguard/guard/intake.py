@@ -13,6 +13,7 @@ from loguru import logger
 from deepguard.contracts import Detector
 from deepguard.errors import MediaError
 from deepguard.guard.encoder import encoder_threads
+from deepguard.guard.evidence import Evidence
 from deepguard.guard.live import LiveStream
 from deepguard.guard.roster import Roster
 from deepguard.guard.track import PendingPicture, PictureTrack, SoundTrack, Track
@@ -34,7 +35,15 @@ class Intake:
         encoding: Running tasks that encode.
     """
 
-    def __init__(self, call_id: str, detector: Detector, roster: Roster, watch: Watch, live: LiveStream) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        detector: Detector,
+        roster: Roster,
+        watch: Watch,
+        live: LiveStream,
+        evidence: Evidence,
+    ) -> None:
         """Take media in for a call.
 
         Args:
@@ -43,6 +52,7 @@ class Intake:
             roster: The call's tracks.
             watch: Decides their coverage.
             live: The call's live stream.
+            evidence: Notes the pictures that go to the detector.
         """
         self.is_open = False
         self.unusable_audio = 0
@@ -52,6 +62,7 @@ class Intake:
         self._roster = roster
         self._watch = watch
         self._live = live
+        self._evidence = evidence
 
     def expect(self, participant_id: str, source: Source, track_id: TrackId) -> Track | None:
         """Follow a track from now on, also if nothing ever arrives on it; anew when it was followed before.
@@ -233,6 +244,7 @@ class Intake:
 
     def _submit(self, track: Track, sample: Sample) -> None:
         if sample.format in self._detector.formats and self.is_open:
+            self._evidence.take(sample)
             try:
                 self._detector.submit(sample)
             except Exception:  # noqa: BLE001 - a plugin's detector may raise anything; the call goes on

@@ -118,6 +118,24 @@ class Judge:
         )
         return Judged(changes, notifications)
 
+    def acknowledge(self, incident_id: str, at: float, by: str) -> bool:
+        """Note who acknowledged an incident.
+
+        Args:
+            incident_id: Which.
+            at: When.
+            by: Who.
+
+        Returns:
+            Whether it is one of this call's, and news.
+        """
+        for case in self._cases.values():
+            incident = case.incident
+            if incident is not None and incident.id == incident_id and incident.acknowledged_at is None:
+                case.incident = replace(incident, acknowledged_at=at, acknowledged_by=by)
+                return True
+        return False
+
     def end(self, now: float) -> list[Notification]:
         """Resolve what is open: the call is over.
 

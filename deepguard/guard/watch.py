@@ -22,11 +22,11 @@ from deepguard.model import (
     CoverageChanged,
     DetectorHealth,
     HealthState,
-    Notification,
     SampleOutcome,
     Source,
 )
 from deepguard.policy.incidents import coverage_notification
+from deepguard.store.entry import Entry
 
 TICK_SECONDS = 0.25
 FORGOTTEN_SECONDS = 5.0
@@ -45,7 +45,7 @@ class Watch:
         *,
         live: LiveStream,
         observers: Observers,
-        tell: Callable[[Notification], None],
+        record: Callable[[Entry], None],
     ) -> None:
         """Watch a call.
 
@@ -56,7 +56,7 @@ class Watch:
             params: When a track counts as blind.
             live: The call's live stream.
             observers: The call's observer hooks.
-            tell: Takes notifications.
+            record: Takes what is to be written down and told.
         """
         self._call_id = call_id
         self._detector = detector
@@ -64,7 +64,7 @@ class Watch:
         self._params = params
         self._live = live
         self._observers = observers
-        self._tell = tell
+        self._record = record
         self._health = detector.health
         self._broken: DetectorHealth | None = None
 
@@ -129,6 +129,7 @@ class Watch:
             self._live.publish(events.coverage_event(change), keep=before.blind is not after.blind)
             if before.blind is not after.blind:
                 self._observers.tell("deepguard_transition", transition=change)
+                self._record(Entry(call_id=self._call_id, transitions=(change,)))
         if after.covered:
             track.blind_since = None
             if track.blindness_told:
@@ -170,14 +171,13 @@ class Watch:
         self._live.publish(self._live.snapshot(), keep=False)
 
     def _tell_coverage(self, participant: Participant, track: Track, before: Coverage) -> None:
-        self._tell(
-            coverage_notification(
-                CoverageChanged(self._call_id, participant.id, track.source, before, track.coverage, time.time()),
-                level=participant.level,
-                detector=self._detector.name,
-                simulated=self._detector.simulated,
-            )
+        told = coverage_notification(
+            CoverageChanged(self._call_id, participant.id, track.source, before, track.coverage, time.time()),
+            level=participant.level,
+            detector=self._detector.name,
+            simulated=self._detector.simulated,
         )
+        self._record(Entry(call_id=self._call_id, notifications=(told,)))
 
 
 def _worth_telling(source: Source, coverage: Coverage) -> bool:

@@ -1,27 +1,23 @@
-"""One notifier's way: its own queue and its own task, so that it can hold up nobody else."""
+"""One notifier's way: its own task, which takes one delivery at a time, so that it can hold up nobody else."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from loguru import logger
 
-from deepguard.errors import NotifyError
-from deepguard.model import Delivery, DeliveryStatus, Notification
+from deepguard.errors import NotifyError, StoreError
+from deepguard.model import Delivery, DeliveryStatus
 from deepguard.notify.failure import kind_and_lines
+from deepguard.notify.outbox import LEASE_MARGIN, Claim, Failure, Idle, Outbox
 from deepguard.notify.route import Route
 from deepguard.text import one_line
 
-QUEUE_SIZE = 256
-ATTEMPTS = 3
-BACKOFF_BASE = 0.5
-"""Seconds; the wait after attempt n is drawn from 0 to this times 2 to the n (full jitter)."""
-LONGEST_WAIT = 30.0
-"""Seconds that a service may ask to wait; when it asks for more, this notification has failed."""
+STORE_SECONDS = 0.5
+"""Seconds until a store that failed is asked again."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that a notifier gets to release what it holds."""
 END_TIMEOUT = CLOSE_TIMEOUT + 1.0
@@ -30,218 +26,212 @@ END_TIMEOUT = CLOSE_TIMEOUT + 1.0
 
 @dataclass(slots=True)
 class Counts:
-    """What became of one notifier's notifications.
+    """What became of one notifier's attempts in this process.
 
     Attributes:
-        delivered: The notifier took them.
-        failed: It did not, and no further attempt is made.
-        dropped: They were never handed to it: its queue was full, or the program ended.
-        suppressed: A ``deepguard_should_notify`` hook kept them from it.
-        retries: Attempts after a first one.
+        attempts: Attempts to deliver.
+        delivered: Notifications that the destination took, those of a digest one by one.
+        failed: Attempts that failed.
+        dead: Notifications that failed for good.
+        digests: Digests that the destination took.
     """
 
+    attempts: int = 0
     delivered: int = 0
     failed: int = 0
-    dropped: int = 0
-    suppressed: int = 0
-    retries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    notification: Notification
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why an attempt failed, and after how many seconds another may help; None: it will not."""
-
-    detail: str
-    wait: float | None = None
+    dead: int = 0
+    digests: int = 0
 
 
 class Lane:
-    """Queues the notifications of one notifier and hands them over, one at a time, in order.
+    """Delivers what the store holds for one notifier.
 
     Starting, sending and closing happen in one task, as some client libraries demand.
 
     Attributes:
         route: The notifier.
-        counts: What became of its notifications.
+        counts: What became of its attempts.
     """
 
-    def __init__(
-        self, route: Route, on_delivery: Callable[[Delivery], None], jitter: Callable[[float, float], float]
-    ) -> None:
+    def __init__(self, route: Route, outbox: Outbox, on_delivery: Callable[[Delivery], None]) -> None:
         """Wait for ``open``.
 
         Args:
             route: The notifier.
-            on_delivery: Told how each delivery ended; must not raise.
-            jitter: Draws a number of seconds between its two arguments.
+            outbox: Where deliveries come from.
+            on_delivery: Told how each attempt ended; must not raise.
         """
         self.route = route
         self.counts = Counts()
+        self._outbox = outbox
         self._on_delivery = on_delivery
-        self._jitter = jitter
-        self._queue: deque[_Waiting] = deque()
-        self._current: _Waiting | None = None
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
-        self._idle.set()
+        self._attempt_limit: asyncio.Timeout | None = None
         self._started = False
         self._released = False
-        self._overflowing = False
-        self._closed = False
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin: the notifier is started in the background."""
-        if self._task is None and not self._closed:
+        if self._task is None and not self._closing:
             self._task = asyncio.create_task(self._run(), name=f"notifier {self.route.name}")
 
-    def put(self, notification: Notification) -> None:
-        """Queue a notification. Never blocks; a full queue loses its oldest."""
-        waiting = _Waiting(notification, time.monotonic())
-        if self._closed:
-            self._end(waiting, "dropped", "deepguard is shutting down")
-            return
-        if len(self._queue) >= QUEUE_SIZE:
-            if not self._overflowing:
-                logger.warning(
-                    "The notifier {} is too slow: {} notifications wait, and the oldest are being dropped",
-                    self.route.name,
-                    QUEUE_SIZE,
-                )
-            self._overflowing = True
-            self._end(self._queue.popleft(), "dropped", f"{QUEUE_SIZE} newer notifications were waiting")
-        self._queue.append(waiting)
+    def wake(self) -> None:
+        """Look for deliveries now."""
         self._idle.clear()
         self._news.set()
 
     async def idle(self) -> None:
-        """Wait until nothing is queued or being sent."""
+        """Wait until nothing can be delivered at this moment."""
         await self._idle.wait()
 
     async def close(self) -> None:
-        """End the task, account for what was not delivered, and release the notifier. Safe twice."""
-        self._closed = True
+        """End: an attempt that is under way is cut short, its delivery given back. Safe twice."""
+        self._closing = True
+        self._news.set()
+        if self._attempt_limit is not None:
+            self._attempt_limit.reschedule(asyncio.get_running_loop().time())
         if self._task is not None:
-            self._task.cancel()
             await asyncio.wait({self._task}, timeout=END_TIMEOUT)
-        self._end_current("failed", "deepguard shut down before the destination answered")
-        while self._queue:
-            self._end(self._queue.popleft(), "dropped", "deepguard shut down")
-        self._idle.set()
-        if self._task is not None and not self._task.done():
-            logger.error("The notifier {} does not end when it is cancelled", self.route.name)
-        else:
-            # A task that was cancelled before its first step has released nothing.
-            await self._release()
+            if not self._task.done():
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=END_TIMEOUT)
+            if not self._task.done():
+                logger.error("The notifier {} does not end when it is cancelled", self.route.name)
+                return
+        # A task that was cancelled before its first step has released nothing.
+        await self._release()
 
     async def _run(self) -> None:
         try:
-            await self._start()
-            while not self._closed:
-                if self._queue:
-                    self._current = self._queue.popleft()
-                    await self._deliver(self._current.notification)
-                    continue
-                self._overflowing = False
-                self._idle.set()
+            if (failure := await self._attempt(self._start, "start")) is not None:
+                logger.warning("The notifier {} did not start: {}", self.route.name, failure.detail)
+            while not self._closing:
                 self._news.clear()
-                await self._news.wait()
+                found = await self._claim()
+                if isinstance(found, Claim):
+                    await self._deliver(found)
+                    continue
+                if not self._news.is_set():
+                    self._idle.set()
+                await self._wait(found.seconds)
         finally:
+            self._idle.set()
             await self._release()
 
-    async def _start(self) -> _Failure | None:
-        if self._started:
-            return None
-        failure = await self._attempt(self.route.notifier.start, "start", self.route.timeout)
-        self._started = failure is None
-        if failure:
-            logger.warning("The notifier {} did not start: {}", self.route.name, failure.detail)
-        return failure
+    async def _wait(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            self._idle.clear()
 
-    async def _deliver(self, notification: Notification) -> None:
-        failure = await self._send(notification)
-        for attempt in range(1, ATTEMPTS):
-            # A notifier that swallows the cancellation of its task must not keep it going.
-            if failure is None or failure.wait is None or self._closed:
-                break
-            self.counts.retries += 1
-            await asyncio.sleep(failure.wait + self._jitter(0.0, BACKOFF_BASE * 2**attempt))
-            failure = await self._send(notification)
-        if failure is None:
-            self._end_current("delivered", "")
-            return
-        logger.warning("The notifier {} did not deliver {}: {}", self.route.name, notification.id, failure.detail)
-        self._end_current("failed", failure.detail)
+    async def _claim(self) -> Claim | Idle:
+        try:
+            return await self._outbox.claim(self.route)
+        except StoreError:
+            return Idle(STORE_SECONDS)  # whoever writes to the store says what is wrong with it
 
-    async def _send(self, notification: Notification) -> _Failure | None:
-        return await self._start() or await self._attempt(
-            lambda: self.route.notifier.send(notification), "send", self.route.timeout
-        )
+    async def _deliver(self, claim: Claim) -> None:
+        self.counts.attempts += 1
+        thread: str | None = None
+
+        async def send() -> None:
+            nonlocal thread
+            await self._start()
+            thread = await self.route.notifier.send(claim.notification)
+
+        failure = await self._attempt(send, "send")
+        if failure is not None and self._closing:
+            await self._settle(lambda: self._outbox.release(self.route, claim))
+        elif failure is None:
+            receipt = one_line(thread, 500) if isinstance(thread, str) else ""
+            self._tell(await self._settle(lambda: self._outbox.delivered(self.route, claim, receipt)) or [])
+        else:
+            self.counts.failed += 1
+            ended = await self._settle(lambda: self._outbox.failed(self.route, claim, failure)) or []
+            dead = any(delivery.status is DeliveryStatus.DEAD for delivery in ended)
+            log = logger.error if dead else logger.warning
+            log(
+                "The notifier {} did not deliver {} ({}): {}{}",
+                self.route.name,
+                claim.notification.id,
+                claim.notification.kind,
+                failure.detail,
+                f"; it is dead: `deepguard deliveries replay {claim.delivery_id}` tries again" if dead else "",
+            )
+            self._tell(ended)
+
+    def _tell(self, ended: list[Delivery]) -> None:
+        delivered = sum(delivery.status is DeliveryStatus.DELIVERED for delivery in ended)
+        self.counts.delivered += delivered
+        self.counts.digests += int(delivered > 1)
+        self.counts.dead += sum(delivery.status is DeliveryStatus.DEAD for delivery in ended)
+        for delivery in ended:
+            self._on_delivery(delivery)
+
+    async def _settle(self, write: Callable[[], Awaitable[Any]]) -> Any:
+        """Write down how an attempt ended; a store that fails is asked again for as long as the lease lasts."""
+        deadline = asyncio.get_running_loop().time() + LEASE_MARGIN
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                if self._closing or asyncio.get_running_loop().time() > deadline:
+                    logger.warning(
+                        "How a delivery to {} ended could not be written down; it may be made again: {}",
+                        self.route.name,
+                        error,
+                    )
+                    return None
+                await asyncio.sleep(STORE_SECONDS)
+
+    async def _start(self) -> None:
+        if not self._started:
+            await self.route.notifier.start()
+            self._started = True
 
     async def _release(self) -> None:
         if self._released:
             return
         self._released = True
+        self._closing = False  # the notifier's close gets its own time
         failure = await self._attempt(self.route.notifier.close, "close", CLOSE_TIMEOUT)
+        self._closing = True
         if failure:
             logger.warning("The notifier {} did not close: {}", self.route.name, failure.detail)
 
-    async def _attempt(self, action: Callable[[], Awaitable[None]], what: str, seconds: float) -> _Failure | None:
+    async def _attempt(
+        self, action: Callable[[], Awaitable[None]], what: str, seconds: float | None = None
+    ) -> Failure | None:
         """Run the notifier's code for a bounded time; whatever it raises becomes a failure."""
         task = asyncio.current_task()
         cancelled_before = task.cancelling() if task else 0
-        timeout = asyncio.timeout(seconds)
+        limit = self.route.timeout if seconds is None else seconds
+        self._attempt_limit = asyncio.timeout(0 if self._closing else limit)
         try:
-            async with timeout:
+            async with self._attempt_limit:
                 await action()
         except NotifyError as error:
-            detail = one_line(str(error))
-            if not error.retryable:
-                return _Failure(detail)
-            wait = max(0.0, error.retry_after or 0.0)
-            return (
-                _Failure(detail, wait) if wait <= LONGEST_WAIT else _Failure(f"{detail} (asked to wait {wait:.0f} s)")
-            )
+            return Failure(one_line(str(error)), error.retryable, error.retry_after, error.refused)
         except asyncio.CancelledError as error:
             # The notifier may have awaited something that was cancelled: that must not end this task.
             if task and task.cancelling() > cancelled_before:
                 raise
             return self._unexpected(error, what)
         except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - somebody else's code may raise anything
-            if timeout.expired():
-                return _Failure(f"no answer within {seconds:g} s", 0.0)
+            if self._attempt_limit.expired():
+                return Failure(f"no answer within {limit:g} s")
             return self._unexpected(error, what)
+        finally:
+            self._attempt_limit = None
         return None
 
-    def _unexpected(self, error: BaseException, what: str) -> _Failure:
+    def _unexpected(self, error: BaseException, what: str) -> Failure:
         logger.error("The notifier {} failed to {}: {}", self.route.name, what, kind_and_lines(error))
-        return _Failure(f"{type(error).__name__}; see the log")
-
-    def _end_current(self, status: DeliveryStatus, detail: str) -> None:
-        # Whoever comes second, ``close`` or a send that would not be cancelled, finds it ended already.
-        if self._current is not None:
-            current, self._current = self._current, None
-            self._end(current, status, detail)
-
-    def _end(self, waiting: _Waiting, status: DeliveryStatus, detail: str) -> None:
-        setattr(self.counts, status, getattr(self.counts, status) + 1)
-        self._on_delivery(
-            Delivery(
-                notification_id=waiting.notification.id,
-                call_id=waiting.notification.call_id,
-                notifier=self.route.name,
-                status=status,
-                at=time.time(),
-                seconds=time.monotonic() - waiting.since,
-                detail=detail,
-            )
-        )
+        return Failure(f"{type(error).__name__}; see the log", fault=True)
 
 
-__all__ = ["ATTEMPTS", "LONGEST_WAIT", "QUEUE_SIZE", "Counts", "Lane"]
+__all__ = ["CLOSE_TIMEOUT", "END_TIMEOUT", "Counts", "Lane"]

@@ -123,7 +123,7 @@ class DataspikeDeepfakeProcessor(DeepfakeGuardProcessor):
             coverage=CoverageParams(),
             thresholds=Thresholds(),
             hooks=host,
-            notify=lambda _notification: None,
+            record=lambda _entry: None,
             on_judged=self._on_judged,
         )
         self.guard = guard

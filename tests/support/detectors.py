@@ -84,6 +84,6 @@ def new_guard(
         coverage=coverage or CoverageParams(),
         thresholds=Thresholds(),
         hooks=host or PluginHost(),
-        notify=told.append,
+        record=lambda entry: told.extend(entry.notifications),
         on_judged=on_judged,
     )

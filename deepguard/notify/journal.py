@@ -1,0 +1,198 @@
+"""Writes entries to the store, many in one transaction; keeps them in memory while the store fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.errors import StoreError
+from deepguard.store import deliveries
+from deepguard.store.entry import Planned
+from deepguard.store.faults import is_about_data
+from deepguard.store.history import write_history
+from deepguard.store.store import Store
+
+BATCH = 200
+"""Entries in one transaction at most."""
+LINGER = 0.25
+"""Seconds that entries which tell nobody anything wait for others: a hundred calls need not sync a hundred times."""
+MOST_WAITING = 10_000
+"""Entries kept in memory while the store fails; beyond that the oldest go, those that tell nobody anything first."""
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
+
+
+class Journal:
+    """The one writer of a process's entries, in the order in which they happened.
+
+    Attributes:
+        lost: Entries that tell somebody something and could not be kept or written.
+        skipped: Other entries of which the same is true.
+        down: Why the store cannot be written to, in words for people; empty while it can.
+        down_since: Unix time since when it cannot; 0 while it can.
+    """
+
+    def __init__(self, store: Store, process_id: str, on_committed: Callable[[Sequence[Planned]], None]) -> None:
+        """Wait for ``start``.
+
+        Args:
+            store: An open store.
+            process_id: This process, as the store knows it.
+            on_committed: Told what is on disk now; must not raise.
+        """
+        self.lost = 0
+        self.skipped = 0
+        self.down = ""
+        self.down_since = 0.0
+        self._store = store
+        self._process_id = process_id
+        self._on_committed = on_committed
+        self._waiting: deque[Planned] = deque()
+        self._urgent = asyncio.Event()
+        self._news = asyncio.Event()
+        self._flushed = asyncio.Event()
+        self._flushed.set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are in memory only."""
+        return len(self._waiting)
+
+    def start(self) -> None:
+        """Begin to write."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="deepguard-journal")
+
+    def put(self, planned: Planned) -> None:
+        """Take an entry. Never blocks."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._make_room()
+        self._waiting.append(planned)
+        self._flushed.clear()
+        self._news.set()
+        if planned.outgoing:
+            self._urgent.set()
+
+    async def flushed(self) -> None:
+        """Wait until everything taken so far is on disk."""
+        self._urgent.set()
+        await self._flushed.wait()
+
+    async def close(self) -> None:
+        """End; what is not on disk then is lost, and said so. Safe twice."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            self._task = None
+        told = [notification.id for planned in self._waiting for notification in planned.entry.notifications]
+        if told:
+            logger.error(
+                "The store could not be written to before the end ({}): lost {} notifications: {}",
+                self.down or "no time was left",
+                len(told),
+                ", ".join(told[:20]),
+            )
+        self._waiting.clear()
+
+    def _make_room(self) -> None:
+        for index, planned in enumerate(self._waiting):
+            if not planned.outgoing:
+                del self._waiting[index]
+                self.skipped += 1
+                return
+        gone = self._waiting.popleft()
+        self.lost += 1
+        logger.error(
+            "{} entries wait for the store; lost: {}",
+            MOST_WAITING,
+            ", ".join(notification.id for notification in gone.entry.notifications),
+        )
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            await self._next()
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                await self._write(batch)
+            except StoreError as error:
+                self._waiting.extendleft(reversed(batch))
+                self._failed(error)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, 2 * pause)
+                continue
+            except asyncio.CancelledError:
+                # It may or may not be on disk; close tells of it.
+                self._waiting.extendleft(reversed(batch))
+                raise
+            pause = FIRST_PAUSE
+            self._recovered()
+            if not self._waiting:
+                self._flushed.set()
+
+    async def _next(self) -> None:
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        if not any(planned.outgoing for planned in self._waiting) and not self._urgent.is_set():
+            try:
+                async with asyncio.timeout(LINGER):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+        self._urgent.clear()
+
+    async def _write(self, batch: Sequence[Planned]) -> None:
+        """Write a batch; what cannot be written whatever the store's state is left out.
+
+        Raises:
+            StoreError: The store failed, and nothing of the batch is written.
+        """
+
+        async def work(db: AsyncConnection) -> None:
+            await write_history(db, [planned.entry for planned in batch], self._process_id)
+            await deliveries.add(db, [each for planned in batch for each in planned.outgoing])
+
+        try:
+            await self._store.write(work)
+        except Exception as error:
+            if not is_about_data(error.__cause__ if isinstance(error, StoreError) and error.__cause__ else error):
+                raise
+            if len(batch) == 1:
+                self._leave_out(batch[0], error)
+                return
+            for planned in batch:
+                await self._write([planned])
+            return
+        self._on_committed(batch)
+
+    def _leave_out(self, planned: Planned, error: Exception) -> None:
+        self.lost += bool(planned.outgoing)
+        self.skipped += not planned.outgoing
+        logger.error(
+            "An entry of call {} cannot be written ({}); left out{}",
+            planned.entry.call_id,
+            type(error.__cause__ or error).__name__,
+            "".join(f", {notification.id}" for notification in planned.entry.notifications),
+        )
+
+    def _failed(self, error: StoreError) -> None:
+        if not self.down:
+            self.down_since = time.time()
+            logger.error("The store cannot be written to, alerts wait in memory: {}", error)
+        self.down = str(error)
+
+    def _recovered(self) -> None:
+        if self.down:
+            seconds = time.time() - self.down_since
+            logger.info("The store can be written to again, after {:.0f} s; everything that waited is written", seconds)
+        self.down, self.down_since = "", 0.0
+
+
+__all__ = ["MOST_WAITING", "Journal"]

@@ -1,0 +1,334 @@
+"""Takes deliveries out of the store for one attempt each, and writes down how it went."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from loguru import logger
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.model import Delivery, DeliveryStatus, Notification, NotificationKind
+from deepguard.notify.destination import (
+    Destination,
+    Draw,
+    backoff,
+    capped_retry_after,
+    failed,
+    permit,
+    refused,
+    restarted,
+    succeeded,
+)
+from deepguard.notify.route import Route
+from deepguard.policy.incidents import digest_notification
+from deepguard.store import deliveries, destinations
+from deepguard.store.codec import decode
+from deepguard.store.incidents import picture_of
+from deepguard.store.store import Store
+
+KINDS = frozenset(kind.value for kind in NotificationKind)
+"""What this version can read. Others are left in the store for a newer one."""
+LEASE_MARGIN = 5.0
+"""Seconds that a lease lasts beyond an attempt's time limit: how it went has to be written down, too."""
+DIGEST_MOST = 100
+"""Notifications that one digest names."""
+MOST_FAULTS = 5
+"""Attempts that a notifier's own code may break until the delivery is dead."""
+ASK_AGAIN = 1.0
+"""Seconds until a lane looks again whose deliveries wait for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What one outcome is told of: the delivery itself, or each that a digest stands for."""
+
+    notification_id: str
+    call_id: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery, leased to this process for one attempt.
+
+    Attributes:
+        delivery_id: Which.
+        attempt: From 1.
+        faults: How many of the attempts before were broken by the notifier's own code.
+        probe: Whether it is the single attempt that shows whether a destination answers again.
+        notification: What to send.
+        members: Whom the outcome concerns.
+        taken_at: The database's time.
+    """
+
+    delivery_id: int
+    attempt: int
+    faults: int
+    probe: bool
+    notification: Notification
+    members: tuple[Member, ...]
+    taken_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do now.
+
+    Attributes:
+        seconds: Ask again after so long; None: when there is news.
+    """
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed.
+
+    Attributes:
+        detail: For people; holds no secret.
+        retryable: Whether another attempt may help.
+        retry_after: Seconds that the service asked to wait.
+        refused: Whether the sender is refused, whatever it sends.
+        fault: Whether the notifier's own code broke.
+    """
+
+    detail: str
+    retryable: bool = True
+    retry_after: float | None = None
+    refused: bool = False
+    fault: bool = False
+
+
+class Outbox:
+    """The deliveries of one process's notifiers."""
+
+    def __init__(
+        self,
+        store: Store,
+        owner: str,
+        *,
+        ack_url: Callable[[Notification], str] = lambda _notification: "",
+        draw: Draw = random.uniform,
+        only: Sequence[str] | None = None,
+    ) -> None:
+        """Deliver from a store.
+
+        Args:
+            store: An open store.
+            owner: This process, as leases name it.
+            ack_url: Makes the page on which an incident can be acknowledged; empty for none.
+            draw: Draws waits.
+            only: Ids of the only notifications to deliver; None for all that wait.
+        """
+        self._store = store
+        self._owner = owner
+        self._ack_url = ack_url
+        self._draw = draw
+        self._only = only
+
+    async def claim(self, route: Route) -> Claim | Idle:
+        """Take the next delivery of a notifier, if there is one and its destination may be tried now.
+
+        Raises:
+            StoreError: The store failed; nothing was taken.
+        """
+
+        async def work(db: AsyncConnection) -> Claim | Idle:
+            count, first_due = await deliveries.pending(db, route.name)
+            if first_due is None:
+                return Idle()
+            now, destination = await _locked(db, route)
+            asked = permit(destination, rate=route.rate, burst=route.burst, now=now, lease=route.timeout + LEASE_MARGIN)
+            if not asked.go:
+                return Idle(asked.wait)
+            row = None
+            if count > route.digest_after and not destination.open and self._only is None:
+                row = await self._digest(db, route)
+            elif first_due > 0.0:
+                return Idle(first_due)
+            row = row or await deliveries.next_due(db, route.name, KINDS, self._only)
+            if row is None:
+                return Idle(ASK_AGAIN)
+            try:
+                told = decode(row.body)
+            except ValueError:
+                logger.error("Delivery {} cannot be read by this version of deepguard; it is left to others", row.id)
+                await deliveries.lease(db, row.id, self._owner, ASK_AGAIN)
+                await deliveries.put_back(db, row.id, self._owner, row.attempts + 1, 60.0, "", fault=True)
+                return Idle(0.0)
+            await _save(db, route, asked.destination)
+            await deliveries.lease(db, row.id, self._owner, route.timeout + LEASE_MARGIN)
+            concerned = (Member(told.id, told.call_id, row.created_at),)
+            if told.kind is NotificationKind.DIGEST:
+                concerned = tuple(Member(*member) for member in await deliveries.members(db, row.id))
+            notification = await self._complete(db, route, told)
+            return Claim(row.id, row.attempts + 1, row.faults, asked.probe, notification, concerned, now)
+
+        return await self._store.write(work)
+
+    async def delivered(self, route: Route, claim: Claim, thread: str) -> list[Delivery]:
+        """Write down that the destination took it.
+
+        Args:
+            route: To whom.
+            claim: What.
+            thread: What the service calls it, if anything.
+
+        Raises:
+            StoreError: The store failed; the delivery will be tried again when its lease ends.
+        """
+
+        async def work(db: AsyncConnection) -> list[Delivery]:
+            now, destination = await _locked(db, route)
+            await _save(db, route, succeeded(destination, probe=claim.probe))
+            held = await deliveries.end(
+                db, claim.delivery_id, self._owner, claim.attempt, DeliveryStatus.DELIVERED, thread=thread
+            )
+            if destination.open:
+                await deliveries.make_due(db, route.name)
+            if not held:
+                return []
+            return _told(route, claim, DeliveryStatus.DELIVERED, now)
+
+        return await self._store.write(work)
+
+    async def failed(self, route: Route, claim: Claim, failure: Failure) -> list[Delivery]:
+        """Write down that an attempt failed, and what follows.
+
+        Raises:
+            StoreError: The store failed; the delivery will be tried again when its lease ends.
+        """
+
+        async def work(db: AsyncConnection) -> list[Delivery]:
+            now, destination = await _locked(db, route)
+            await _save(db, route, self._after(destination, claim, failure, now))
+            gone = not failure.retryable and not failure.refused
+            gone = gone or (failure.fault and claim.faults + 1 >= MOST_FAULTS)
+            if gone:
+                status = DeliveryStatus.DEAD
+                held = await deliveries.end(
+                    db, claim.delivery_id, self._owner, claim.attempt, status, detail=failure.detail
+                )
+            else:
+                status, wait = DeliveryStatus.PENDING, 0.0
+                if not failure.refused:
+                    wait = max(backoff(claim.attempt, self._draw), capped_retry_after(failure.retry_after) or 0.0)
+                held = await deliveries.put_back(
+                    db, claim.delivery_id, self._owner, claim.attempt, wait, failure.detail, fault=failure.fault
+                )
+            return _told(route, claim, status, now, failure.detail) if held else []
+
+        return await self._store.write(work)
+
+    async def release(self, route: Route, claim: Claim) -> None:
+        """Give a delivery back untried, or half tried: this process ends.
+
+        Raises:
+            StoreError: The store failed; the lease ends by itself.
+        """
+
+        async def work(db: AsyncConnection) -> None:
+            if claim.probe:
+                _, destination = await _locked(db, route)
+                await _save(db, route, replace(destination, probing_until=0.0))
+            await deliveries.put_back(db, claim.delivery_id, self._owner, claim.attempt, 0.0, "")
+
+        await self._store.write(work)
+
+    async def restart(self, routes: Sequence[Route]) -> None:
+        """Let destinations that refuse the sender be tried once: its credentials may be new.
+
+        Raises:
+            StoreError: The store failed.
+        """
+
+        async def work(db: AsyncConnection) -> None:
+            for route in sorted(routes, key=lambda route: route.name):
+                _, destination = await _locked(db, route)
+                if (again := restarted(destination)) != destination:
+                    await _save(db, route, again)
+
+        await self._store.write(work)
+
+    def _after(self, destination: Destination, claim: Claim, failure: Failure, now: float) -> Destination:
+        if failure.refused:
+            return refused(
+                destination,
+                now=now,
+                detail=failure.detail,
+                draw=self._draw,
+                probe=claim.probe,
+                again=failure.retryable,
+            )
+        if not failure.retryable:
+            return succeeded(destination, probe=claim.probe)  # it answers; this one notification it does not take
+        if failure.fault and not claim.probe:
+            return destination
+        return failed(
+            destination,
+            now=now,
+            detail=failure.detail,
+            draw=self._draw,
+            probe=claim.probe,
+            retry_after=failure.retry_after,
+        )
+
+    async def _digest(self, db: AsyncConnection, route: Route) -> Any:
+        """Put what waits into one digest; the digest's row, locked, or None when too little can be put together."""
+        rows = await deliveries.lock_for_digest(db, route.name, KINDS, DIGEST_MOST)
+        items: dict[int, Notification] = {}
+        for row in rows:
+            try:
+                items[row.id] = decode(row.body)
+            except ValueError:
+                continue  # a newer version's; what it alone can read stays single
+        if len(items) <= route.digest_after:
+            return None
+        digest = digest_notification(tuple(items.values()), now=time.time())
+        await deliveries.put_into_digest(db, digest, route.name, tuple(items), route.give_up_after)
+        return await deliveries.next_due(db, route.name, KINDS, [digest.id])
+
+    async def _complete(self, db: AsyncConnection, route: Route, told: Notification) -> Notification:
+        """Add what is found out anew for each attempt."""
+        incident = told.incident
+        if incident is None:
+            return told
+        return replace(
+            told,
+            thread=await deliveries.thread_of(db, incident.id, route.name),
+            ack_url=self._ack_url(told),
+            picture=await picture_of(db, incident.id),
+        )
+
+
+async def _locked(db: AsyncConnection, route: Route) -> tuple[float, Destination]:
+    now, values = await destinations.lock(db, route.name, route.burst)
+    return now, Destination(**values)
+
+
+async def _save(db: AsyncConnection, route: Route, destination: Destination) -> None:
+    await destinations.save(db, route.name, asdict(destination))
+
+
+def _told(route: Route, claim: Claim, status: DeliveryStatus, now: float, detail: str = "") -> list[Delivery]:
+    return [
+        Delivery(
+            notification_id=member.notification_id,
+            call_id=member.call_id,
+            notifier=route.name,
+            status=status,
+            at=now,
+            seconds=max(0.0, now - member.created_at),
+            attempts=claim.attempt,
+            detail=detail,
+        )
+        for member in claim.members
+    ]
+
+
+__all__ = ["DIGEST_MOST", "KINDS", "LEASE_MARGIN", "Claim", "Failure", "Idle", "Member", "Outbox"]

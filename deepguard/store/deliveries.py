@@ -1,0 +1,352 @@
+"""The rows of the outbox: written with what they tell of, leased for one attempt, ended once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.model import DeliveryStatus, Notification, NotificationKind
+from deepguard.store.clock import now
+from deepguard.store.codec import encode
+from deepguard.store.entry import Outgoing
+from deepguard.store.tables import deliveries, notifications
+from deepguard.store.text import storable
+from deepguard.store.writing import insert
+
+ALONE = frozenset({NotificationKind.DIGEST.value, NotificationKind.TEST.value})
+"""Kinds that no digest takes in."""
+
+_ON_ITS_WAY = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
+_ONCE_AN_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
+_REPLACEABLE = (NotificationKind.UPDATED.value, NotificationKind.REPEATED.value)
+_OF_DIGEST = {DeliveryStatus.DEAD: DeliveryStatus.DROPPED}
+_REPLACES = frozenset({*_REPLACEABLE, NotificationKind.RESOLVED.value})
+
+
+def dedupe_key(notification: Notification) -> str:
+    """What two notifications that tell a notifier the same have in common.
+
+    An incident opens, is acknowledged and ends once, whoever saw it: two hosts that both tell it tell it once.
+    """
+    if notification.incident is not None and notification.kind in _ONCE_AN_INCIDENT:
+        return f"{notification.incident.id} {notification.kind.value}"
+    return notification.id
+
+
+async def add(db: AsyncConnection, outgoing: Sequence[Outgoing]) -> None:
+    """Write notifications and their deliveries, due at once.
+
+    What waits to be told of an incident gives way to what is newer; that it opened, never.
+    """
+    if not outgoing:
+        return
+    told = {each.notification.id: each.notification for each in outgoing}
+    await db.execute(
+        insert(db, notifications).on_conflict_do_nothing(),
+        [{"id": one.id, "created_at": one.at, "body": encode(one)} for one in told.values()],
+    )
+    for each in outgoing:
+        incident, kind = each.notification.incident, each.notification.kind
+        if incident is not None and kind in _REPLACES and each.status is DeliveryStatus.PENDING:
+            await db.execute(
+                sa.update(deliveries)
+                .where(
+                    deliveries.c.incident_id == incident.id,
+                    deliveries.c.notifier == each.notifier,
+                    deliveries.c.status == DeliveryStatus.PENDING,
+                    deliveries.c.kind.in_(_REPLACEABLE),
+                )
+                .values(status=DeliveryStatus.SUPERSEDED, ended_at=now(), detail="something newer is told instead")
+            )
+    ended = sa.case((sa.bindparam("is_ended", type_=sa.Boolean), now()))
+    statement = (
+        insert(db, deliveries)
+        .values(
+            created_at=now(),
+            due_at=now(),
+            expires_at=now() + sa.bindparam("give_up_after", type_=sa.Double),
+            ended_at=ended,
+            attempts=0,
+            faults=0,
+            thread="",
+        )
+        .on_conflict_do_nothing()
+    )
+    await db.execute(statement, [_row(each) for each in outgoing])
+
+
+def _row(each: Outgoing) -> dict[str, Any]:
+    told = each.notification
+    return {
+        "notification_id": told.id,
+        "notifier": each.notifier,
+        "dedupe_key": dedupe_key(told),
+        "kind": told.kind.value,
+        "call_id": storable(told.call_id),
+        "incident_id": told.incident.id if told.incident else None,
+        "status": each.status.value,
+        "detail": storable(each.detail),
+        "give_up_after": each.give_up_after,
+        "is_ended": each.status is not DeliveryStatus.PENDING,
+    }
+
+
+def _has_earlier(row: sa.FromClause, statuses: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Whether something older about the same incident is still on its way to the same notifier."""
+    earlier = deliveries.alias("earlier")
+    return sa.exists().where(
+        earlier.c.incident_id == row.c.incident_id,
+        earlier.c.notifier == row.c.notifier,
+        earlier.c.id < row.c.id,
+        earlier.c.status.in_(tuple(statuses)),
+    )
+
+
+async def next_due(
+    db: AsyncConnection, notifier: str, kinds: Collection[str], only: Collection[str] | None = None
+) -> sa.Row[Any] | None:
+    """Lock the delivery that is due and has waited longest, and read it with its notification's ``body``.
+
+    What tells of one incident goes to one notifier in the order in which it happened.
+
+    Args:
+        db: A transaction that writes.
+        notifier: The notifier's name.
+        kinds: What this program can read: others are left to newer ones.
+        only: Ids of the only notifications that are asked for; None for all.
+    """
+    row = deliveries.alias("d")
+    statement = (
+        sa.select(row, notifications.c.body)
+        .join(notifications, notifications.c.id == row.c.notification_id)
+        .where(
+            row.c.status == DeliveryStatus.PENDING,
+            row.c.notifier == notifier,
+            row.c.due_at <= now(),
+            row.c.kind.in_(tuple(kinds)),
+            ~_has_earlier(row, _ON_ITS_WAY),
+        )
+        .order_by(row.c.due_at, row.c.id)
+        .limit(1)
+        .with_for_update(of=row, skip_locked=True)
+    )
+    if only is not None:
+        statement = statement.where(row.c.notification_id.in_(tuple(only)))
+    return (await db.execute(statement)).first()
+
+
+async def pending(db: AsyncConnection, notifier: str) -> tuple[int, float | None]:
+    """How many deliveries wait for an attempt, and in how many seconds the first of them is due (None: none waits)."""
+    found = await db.execute(
+        sa.select(sa.func.count(), sa.func.min(deliveries.c.due_at) - now()).where(
+            deliveries.c.status == DeliveryStatus.PENDING, deliveries.c.notifier == notifier
+        )
+    )
+    count, seconds = found.one()
+    return int(count), None if seconds is None else max(0.0, float(seconds))
+
+
+async def lock_for_digest(db: AsyncConnection, notifier: str, kinds: Collection[str], most: int) -> Sequence[Any]:
+    """Lock the oldest deliveries that wait, due or not, and read them with their notifications' bodies.
+
+    Args:
+        db: A transaction that writes.
+        notifier: The notifier's name.
+        kinds: What this program can read.
+        most: How many at most.
+    """
+    row = deliveries.alias("d")
+    statement = (
+        sa.select(row, notifications.c.body)
+        .join(notifications, notifications.c.id == row.c.notification_id)
+        .where(
+            row.c.status == DeliveryStatus.PENDING,
+            row.c.notifier == notifier,
+            row.c.kind.in_(tuple(set(kinds) - ALONE)),
+            ~_has_earlier(row, (DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)),
+        )
+        .order_by(row.c.id)
+        .limit(most)
+        .with_for_update(of=row, skip_locked=True)
+    )
+    return (await db.execute(statement)).all()
+
+
+async def put_into_digest(
+    db: AsyncConnection, digest: Notification, notifier: str, members: Sequence[int], give_up_after: float
+) -> int:
+    """Let a digest go in the place of ``members``.
+
+    Returns:
+        The digest's own delivery.
+    """
+    await add(db, [Outgoing(digest, notifier, give_up_after)])
+    found = await db.execute(
+        sa.select(deliveries.c.id).where(deliveries.c.notification_id == digest.id, deliveries.c.notifier == notifier)
+    )
+    digest_id = int(found.scalar_one())
+    await db.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.id.in_(members))
+        .values(status=DeliveryStatus.DIGESTED, digest_id=digest_id)
+    )
+    return digest_id
+
+
+async def lease(db: AsyncConnection, delivery_id: int, owner: str, seconds: float) -> None:
+    """Take a locked delivery for one attempt.
+
+    Args:
+        db: The transaction that locked it.
+        delivery_id: Which.
+        owner: This process.
+        seconds: After these it counts as abandoned.
+    """
+    await db.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(
+            status=DeliveryStatus.LEASED,
+            lease_owner=owner,
+            lease_until=now() + seconds,
+            attempts=deliveries.c.attempts + 1,
+        )
+    )
+
+
+async def end(
+    db: AsyncConnection,
+    delivery_id: int,
+    owner: str,
+    attempt: int,
+    status: DeliveryStatus,
+    *,
+    detail: str = "",
+    thread: str = "",
+) -> bool:
+    """End a leased delivery, and with it what a digest stands for.
+
+    A digest that fails for good is dropped: what it stood for is dead, one by one, and can be replayed so.
+
+    Returns:
+        Whether the lease still held; when it did not, another process has it now and nothing was changed.
+    """
+    own = sa.case(
+        (deliveries.c.kind == NotificationKind.DIGEST.value, _OF_DIGEST.get(status, status)),
+        else_=status,
+    )
+    ended = await db.execute(
+        sa.update(deliveries)
+        .where(_mine(delivery_id, owner, attempt))
+        .values(
+            status=own,
+            ended_at=now(),
+            lease_owner=None,
+            lease_until=None,
+            detail=storable(detail),
+            thread=storable(thread),
+        )
+    )
+    if ended.rowcount == 0:
+        return False
+    await db.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.digest_id == delivery_id, deliveries.c.status == DeliveryStatus.DIGESTED)
+        .values(status=status, ended_at=now(), detail=storable(detail))
+    )
+    return True
+
+
+async def members(db: AsyncConnection, delivery_id: int) -> Sequence[Any]:
+    """What a digest's delivery stands for: ``notification_id``, ``call_id`` and ``created_at`` of each."""
+    c = deliveries.c
+    found = await db.execute(
+        sa.select(c.notification_id, c.call_id, c.created_at).where(
+            c.digest_id == delivery_id, c.status == DeliveryStatus.DIGESTED
+        )
+    )
+    return found.all()
+
+
+async def put_back(
+    db: AsyncConnection, delivery_id: int, owner: str, attempt: int, seconds: float, detail: str, *, fault: bool = False
+) -> bool:
+    """Let a leased delivery wait for its next attempt.
+
+    Args:
+        db: A transaction that writes.
+        delivery_id: Which.
+        owner: This process.
+        attempt: Which attempt failed.
+        seconds: How long it waits.
+        detail: Why it failed; empty leaves what was there.
+        fault: Whether the notifier's own code broke it.
+
+    Returns:
+        Whether the lease still held.
+    """
+    changed: dict[str, Any] = {
+        "status": DeliveryStatus.PENDING,
+        "due_at": now() + seconds,
+        "lease_owner": None,
+        "lease_until": None,
+        "faults": deliveries.c.faults + int(fault),
+    }
+    if detail:
+        changed["detail"] = storable(detail)
+    done = await db.execute(sa.update(deliveries).where(_mine(delivery_id, owner, attempt)).values(changed))
+    return done.rowcount > 0
+
+
+def _mine(delivery_id: int, owner: str, attempt: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        deliveries.c.id == delivery_id,
+        deliveries.c.status == DeliveryStatus.LEASED,
+        deliveries.c.lease_owner == owner,
+        deliveries.c.attempts == attempt,
+    )
+
+
+async def thread_of(db: AsyncConnection, incident_id: str, notifier: str) -> str:
+    """What the notifier called its first message about an incident; empty when there is none."""
+    found = await db.execute(
+        sa.select(deliveries.c.thread)
+        .where(deliveries.c.incident_id == incident_id, deliveries.c.notifier == notifier, deliveries.c.thread != "")
+        .order_by(deliveries.c.id)
+        .limit(1)
+    )
+    return found.scalar() or ""
+
+
+async def make_due(db: AsyncConnection, notifier: str) -> None:
+    """Let everything that waits for a notifier be tried now: it answers again."""
+    await db.execute(
+        sa.update(deliveries)
+        .where(
+            deliveries.c.status == DeliveryStatus.PENDING,
+            deliveries.c.notifier == notifier,
+            deliveries.c.due_at > now(),
+            deliveries.c.faults == 0,
+        )
+        .values(due_at=now())
+    )
+
+
+__all__ = [
+    "ALONE",
+    "add",
+    "dedupe_key",
+    "end",
+    "lease",
+    "lock_for_digest",
+    "make_due",
+    "members",
+    "next_due",
+    "pending",
+    "put_back",
+    "put_into_digest",
+    "thread_of",
+]

@@ -1,0 +1,171 @@
+"""Writes down calls, verdicts, transitions and incidents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.model import (
+    CoverageChanged,
+    Incident,
+    LevelChanged,
+    Notification,
+    NotificationKind,
+    Picture,
+    Transition,
+    Verdict,
+)
+from deepguard.store.entry import CallBegan, Entry
+from deepguard.store.tables import calls, incidents, pictures, transitions, verdicts
+from deepguard.store.text import storable, to_json
+from deepguard.store.writing import insert
+
+_CHANGES_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.RESOLVED})
+
+
+async def write_history(db: AsyncConnection, entries: Sequence[Entry], process_id: str) -> None:
+    """Write what happened in ``entries``; where it is told is not written here.
+
+    Args:
+        db: A transaction.
+        entries: In the order in which it happened.
+        process_id: Who guards the calls that begin.
+    """
+    began = [_call_row(entry.began, process_id) for entry in entries if entry.began]
+    if began:
+        await db.execute(insert(db, calls).on_conflict_do_nothing(), began)
+    judged = [_verdict_row(entry.call_id, entry.verdict) for entry in entries if entry.verdict]
+    if judged:
+        await db.execute(sa.insert(verdicts), judged)
+    changes = [_transition_row(change) for entry in entries for change in entry.transitions]
+    if changes:
+        await db.execute(sa.insert(transitions), changes)
+    for entry in entries:
+        await _write_incidents(db, entry.notifications, entry.picture)
+    for entry in entries:
+        if entry.ended:
+            await db.execute(
+                sa.update(calls)
+                .where(calls.c.id == storable(entry.call_id))
+                .values(ended_at=entry.ended.at, reason=storable(entry.ended.reason))
+            )
+
+
+async def _write_incidents(db: AsyncConnection, notifications: Iterable[Notification], picture: Picture | None) -> None:
+    for notification in notifications:
+        incident = notification.incident
+        if incident is None or notification.kind not in _CHANGES_INCIDENT:
+            continue
+        row = _incident_row(incident, notification)
+        statement = insert(db, incidents)
+        # Who acknowledged it is written by others and stays; so does its end, whoever told it first.
+        changing = ("updated_at", "resolved_at", "resolution", "level", "peak", "sources", "detail")
+        await db.execute(
+            statement.on_conflict_do_update(
+                index_elements=[incidents.c.id],
+                set_={name: statement.excluded[name] for name in changing},
+                where=incidents.c.resolved_at.is_(None),
+            ),
+            row,
+        )
+        if picture is not None and notification.kind is NotificationKind.OPENED:
+            await db.execute(insert(db, pictures).on_conflict_do_nothing(), _picture_row(incident.id, picture))
+
+
+def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
+    return {
+        "id": storable(began.call.id),
+        "process_id": process_id,
+        "started_at": began.call.started_at,
+        "metadata": to_json(dict(began.call.metadata)),
+        "detector": storable(began.detector),
+        "simulated": began.simulated,
+    }
+
+
+def _number(value: Any) -> float | None:
+    # A detector is somebody else's code: its numbers may be numpy's, or none.
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _signal(value: Any) -> Any:
+    return value if isinstance(value, bool) else storable(value) if isinstance(value, str) else _number(value)
+
+
+def _verdict_row(call_id: str, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "call_id": storable(call_id),
+        "received_at": verdict.received_at,
+        "participant_id": storable(verdict.participant_id),
+        "track_id": storable(verdict.track_id),
+        "source": verdict.source.value,
+        "judgement": verdict.judgement.value,
+        "score": _number(verdict.score),
+        "detector": storable(verdict.detector),
+        "model": storable(verdict.model),
+        "message": storable(verdict.message),
+        "sample_id": storable(verdict.sample_id) if verdict.sample_id else None,
+        "captured_at": _number(verdict.captured_at),
+        "signals": to_json({str(name): _signal(value) for name, value in verdict.signals.items()}),
+        "blind": verdict.blind.value if verdict.blind else None,
+    }
+
+
+def _transition_row(change: Transition) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "call_id": storable(change.call_id),
+        "at": change.at,
+        "participant_id": storable(change.participant_id),
+        "source": change.source.value if change.source else None,
+    }
+    match change:
+        case LevelChanged():
+            said = {"before": str(change.before), "after": str(change.after), "cause": storable(change.cause)}
+            return row | {"what": "level"} | said
+        case CoverageChanged():
+            before, after = ((cov.blind.value if cov.blind else "covered") for cov in (change.before, change.after))
+            cause = storable(change.after.detail)
+            return row | {"what": "coverage", "before": before, "after": after, "cause": cause}
+
+
+def _incident_row(incident: Incident, notification: Notification) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "call_id": storable(incident.call_id),
+        "participant_id": storable(incident.participant_id),
+        "opened_at": incident.opened_at,
+        "updated_at": incident.updated_at,
+        "resolved_at": incident.resolved_at,
+        "resolution": incident.resolution.value if incident.resolution else None,
+        "level": str(incident.level),
+        "peak": str(incident.peak),
+        "sources": to_json(incident.sources),
+        "detail": storable(incident.detail),
+        "context": to_json(dict(incident.context)),
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": storable(incident.acknowledged_by),
+        "detector": storable(notification.detector),
+        "simulated": notification.simulated,
+    }
+
+
+def _picture_row(incident_id: str, picture: Picture) -> dict[str, Any]:
+    return {
+        "incident_id": incident_id,
+        "format": picture.format.value,
+        "captured_at": picture.captured_at,
+        "width": picture.width,
+        "height": picture.height,
+        "data": picture.data,
+    }
+
+
+__all__ = ["write_history"]

@@ -1,0 +1,128 @@
+"""Reads incidents back, and takes down who acknowledged one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.model import Incident, Level, Picture, Resolution, SampleFormat, Source
+from deepguard.store.clock import now
+from deepguard.store.tables import calls, incidents, pictures
+from deepguard.store.text import storable
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIncident:
+    """An incident as it was last told.
+
+    Attributes:
+        incident: The incident.
+        detector: Which detector watched the call.
+        simulated: Whether the verdicts were scripted.
+    """
+
+    incident: Incident
+    detector: str
+    simulated: bool
+
+
+async def find(
+    db: AsyncConnection,
+    *,
+    ids: Collection[str] | None = None,
+    call_ids: Collection[str] | None = None,
+    is_open: bool | None = None,
+    limit: int | None = None,
+) -> list[StoredIncident]:
+    """Incidents, newest first.
+
+    Args:
+        db: A transaction.
+        ids: Only these.
+        call_ids: Only those of these calls.
+        is_open: Only those that are not resolved (True), or that are (False).
+        limit: How many at most.
+    """
+    c = incidents.c
+    statement = sa.select(incidents).order_by(c.opened_at.desc(), c.id).limit(limit)
+    if ids is not None:
+        statement = statement.where(c.id.in_(tuple(ids)))
+    if call_ids is not None:
+        statement = statement.where(c.call_id.in_(tuple(call_ids)))
+    if is_open is not None:
+        statement = statement.where(c.resolved_at.is_(None) if is_open else c.resolved_at.is_not(None))
+    return [_stored(row) for row in await db.execute(statement)]
+
+
+async def acknowledge(db: AsyncConnection, incident_id: str, by: str) -> StoredIncident | None:
+    """Take down who acknowledged an incident that is open.
+
+    Returns:
+        The incident as it is then; None when it had been acknowledged or resolved before, or does not exist.
+    """
+    c = incidents.c
+    done = await db.execute(
+        sa.update(incidents)
+        .where(c.id == incident_id, c.acknowledged_at.is_(None), c.resolved_at.is_(None))
+        .values(acknowledged_at=now(), acknowledged_by=storable(by), updated_at=now())
+    )
+    return (await find(db, ids=[incident_id]))[0] if done.rowcount else None
+
+
+async def acknowledged(db: AsyncConnection, ids: Collection[str]) -> Sequence[tuple[str, float, str]]:
+    """Which of these incidents were acknowledged: id, when, by whom."""
+    c = incidents.c
+    found = await db.execute(
+        sa.select(c.id, c.acknowledged_at, c.acknowledged_by).where(
+            c.id.in_(tuple(ids)), c.acknowledged_at.is_not(None)
+        )
+    )
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+async def end_call(db: AsyncConnection, call_id: str, reason: str) -> bool:
+    """Take down that a call ended, if nobody has.
+
+    Returns:
+        Whether nobody had.
+    """
+    done = await db.execute(
+        sa.update(calls).where(calls.c.id == call_id, calls.c.ended_at.is_(None)).values(ended_at=now(), reason=reason)
+    )
+    return done.rowcount > 0
+
+
+async def picture_of(db: AsyncConnection, incident_id: str) -> Picture | None:
+    """The picture that an incident rests on, if it is still kept."""
+    row = (await db.execute(sa.select(pictures).where(pictures.c.incident_id == incident_id))).first()
+    if row is None:
+        return None
+    return Picture(bytes(row.data), SampleFormat(row.format), row.captured_at, row.width, row.height)
+
+
+def _stored(row: sa.Row[Any]) -> StoredIncident:
+    incident = Incident(
+        id=row.id,
+        call_id=row.call_id,
+        participant_id=row.participant_id,
+        opened_at=row.opened_at,
+        level=Level[row.level.upper()],
+        peak=Level[row.peak.upper()],
+        sources=tuple(Source(source) for source in json.loads(row.sources)),
+        updated_at=row.updated_at,
+        resolved_at=row.resolved_at,
+        resolution=Resolution(row.resolution) if row.resolution else None,
+        detail=row.detail,
+        context=json.loads(row.context),
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+    )
+    return StoredIncident(incident, row.detector, bool(row.simulated))
+
+
+__all__ = ["StoredIncident", "acknowledge", "acknowledged", "end_call", "find", "picture_of"]

@@ -1,0 +1,217 @@
+"""What some process has to do from time to time, so that nothing waits for one that is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deepguard.model import DeliveryStatus, NotificationKind
+from deepguard.store.clock import now
+from deepguard.store.tables import (
+    calls,
+    deliveries,
+    incidents,
+    notifications,
+    pictures,
+    processes,
+    silences,
+    transitions,
+    verdicts,
+)
+
+GONE_SECONDS = 20.0
+"""A process that was not seen for so long is gone: its calls have ended."""
+PURGE_BATCH = 500
+
+_OPEN = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What one notifier has not delivered.
+
+    Attributes:
+        waiting: Deliveries that wait for an attempt, are being tried, or are named in a digest that is.
+        dead: Deliveries that failed for good.
+        oldest: Seconds that the oldest of those waiting has waited; 0 when none waits.
+        due: Whether one of them may be tried now.
+    """
+
+    waiting: int = 0
+    dead: int = 0
+    oldest: float = 0.0
+    due: bool = False
+
+
+async def announce_process(db: AsyncConnection, process_id: str, version: str) -> None:
+    """Write down that this process is there."""
+    await db.execute(
+        sa.insert(processes).values(
+            id=process_id,
+            version=version,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=now(),
+            seen_at=now(),
+        )
+    )
+
+
+async def seen(db: AsyncConnection, process_id: str) -> None:
+    """Write down that this process is still there."""
+    await db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
+
+
+async def leave(db: AsyncConnection, process_id: str) -> None:
+    """Write down that this process is gone, so that nobody waits to find it out."""
+    await db.execute(sa.delete(processes).where(processes.c.id == process_id))
+
+
+async def abandoned_calls(db: AsyncConnection) -> Sequence[str]:
+    """The calls that have not ended, and whose process is gone."""
+    alive = sa.select(processes.c.id).where(processes.c.seen_at > now() - GONE_SECONDS)
+    found = await db.execute(
+        sa.select(calls.c.id).where(calls.c.ended_at.is_(None), calls.c.process_id.not_in(alive)).limit(PURGE_BATCH)
+    )
+    return found.scalars().all()
+
+
+async def backlogs(db: AsyncConnection) -> dict[str, Backlog]:
+    """What waits and what is dead, by notifier, also of notifiers that only other hosts know."""
+    c = deliveries.c
+    open_, due = c.status.in_(_OPEN), sa.and_(c.status == DeliveryStatus.PENDING, c.due_at <= now())
+    found = await db.execute(
+        sa.select(
+            c.notifier,
+            sa.func.sum(sa.case((open_, 1), else_=0)),
+            sa.func.sum(sa.case((c.status == DeliveryStatus.DEAD, 1), else_=0)),
+            now() - sa.func.min(sa.case((open_, c.created_at))),
+            sa.func.sum(sa.case((due, 1), else_=0)),
+        )
+        .where(c.status.in_((*_OPEN, DeliveryStatus.DEAD)))
+        .group_by(c.notifier)
+    )
+    return {
+        name: Backlog(int(waiting), int(dead), max(0.0, float(oldest or 0.0)), bool(due))
+        for name, waiting, dead, oldest, due in found
+    }
+
+
+async def needs_upkeep(db: AsyncConnection) -> bool:
+    """Whether a lease has run out or something has waited for too long: only then need anything be written."""
+    c = deliveries.c
+    late = sa.select(c.id).where(
+        sa.or_(
+            sa.and_(c.status == DeliveryStatus.LEASED, c.lease_until < now()),
+            sa.and_(c.status == DeliveryStatus.PENDING, c.expires_at < now()),
+        )
+    )
+    return (await db.execute(late.limit(1))).first() is not None
+
+
+async def take_back_leases(db: AsyncConnection) -> int:
+    """Let what an ended process had in hand be tried by others.
+
+    Returns:
+        How many.
+    """
+    done = await db.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.status == DeliveryStatus.LEASED, deliveries.c.lease_until < now())
+        .values(status=DeliveryStatus.PENDING, due_at=now(), lease_owner=None, lease_until=None)
+    )
+    return done.rowcount
+
+
+async def give_up(db: AsyncConnection) -> Sequence[Mapping[str, Any]]:
+    """Declare dead what has waited for too long, and what a digest stood for that did.
+
+    Returns:
+        The rows that died, digests left out.
+    """
+    c = deliveries.c
+    columns = (c.id, c.notification_id, c.call_id, c.notifier, c.kind, c.created_at, c.attempts, c.detail)
+    found = await db.execute(
+        sa.select(*columns)
+        .where(c.status == DeliveryStatus.PENDING, c.expires_at < now())
+        .limit(PURGE_BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    late = [dict(row) for row in found.mappings()]
+    ids = [row["id"] for row in late]
+    found = await db.execute(sa.select(*columns).where(c.digest_id.in_(ids), c.status == DeliveryStatus.DIGESTED))
+    died = [row for row in late if row["kind"] != NotificationKind.DIGEST.value]
+    died += [dict(row) for row in found.mappings()]
+    dead = {row["id"] for row in died}
+    too_long = sa.literal("given up: it could not be delivered in time") + sa.case(
+        (c.detail == "", ""), else_=sa.literal("; ") + c.detail
+    )
+    for status, which in ((DeliveryStatus.DEAD, dead), (DeliveryStatus.DROPPED, set(ids) - dead)):
+        if which:
+            changed = {"status": status, "ended_at": now(), "detail": too_long}
+            await db.execute(sa.update(deliveries).where(c.id.in_(which)).values(changed))
+    return died
+
+
+async def forget_pictures(db: AsyncConnection) -> None:
+    """Delete the pictures of incidents of which nothing waits to be told any more."""
+    waits = sa.exists().where(deliveries.c.incident_id == pictures.c.incident_id, deliveries.c.status.in_(_OPEN))
+    await db.execute(sa.delete(pictures).where(~waits))
+
+
+async def purge(db: AsyncConnection, keep_seconds: float) -> int:
+    """Delete a batch of what is older than it need be kept. What waits and what is dead stays.
+
+    Args:
+        db: A transaction that writes.
+        keep_seconds: How long history is kept.
+
+    Returns:
+        How many rows went; 0 when nothing is left to delete.
+    """
+    before = now() - keep_seconds
+    gone = 0
+    c = deliveries.c
+    old = sa.select(c.id).where(c.ended_at < before, c.status != DeliveryStatus.DEAD).limit(PURGE_BATCH)
+    gone += (await db.execute(sa.delete(deliveries).where(c.id.in_(old)))).rowcount
+    n = notifications.c
+    unused = (
+        sa.select(n.id).where(n.created_at < before, ~sa.exists().where(c.notification_id == n.id)).limit(PURGE_BATCH)
+    )
+    gone += (await db.execute(sa.delete(notifications).where(n.id.in_(unused)))).rowcount
+    i = incidents.c
+    resolved = sa.select(i.id).where(i.resolved_at < before).limit(PURGE_BATCH)
+    gone += (await db.execute(sa.delete(incidents).where(i.id.in_(resolved)))).rowcount
+    ended = (await db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20))).scalars().all()
+    for table in (verdicts, transitions):
+        some = sa.select(table.c.id).where(table.c.call_id.in_(ended)).limit(PURGE_BATCH)
+        rows = (await db.execute(sa.delete(table).where(table.c.id.in_(some)))).rowcount
+        gone += rows
+        if rows == PURGE_BATCH:
+            return gone  # the calls themselves go when nothing of them is left
+    gone += (await db.execute(sa.delete(calls).where(calls.c.id.in_(ended)))).rowcount
+    gone += (await db.execute(sa.delete(silences).where(silences.c.ends_at < before))).rowcount
+    gone += (await db.execute(sa.delete(processes).where(processes.c.seen_at < before))).rowcount
+    return gone
+
+
+__all__ = [
+    "GONE_SECONDS",
+    "Backlog",
+    "abandoned_calls",
+    "announce_process",
+    "backlogs",
+    "forget_pictures",
+    "give_up",
+    "leave",
+    "needs_upkeep",
+    "purge",
+    "seen",
+    "take_back_leases",
+]
