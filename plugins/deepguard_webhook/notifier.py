@@ -101,13 +101,14 @@ class WebhookNotifier(Notifier):
     def _refused(self) -> NotifyError | None:
         if self._guard.passed or not self._guard.refused:
             return None
-        address = self._guard.refused[0]
+        address = self._guard.refused[0].partition("%")[0]
         where = self._host if address == self._host else f"{self._host} is at {address}, which"
+        network = f"{address}/{128 if ':' in address else 32}"
         if self._url.scheme == "http":
-            why = "is not in allow_networks, and http:// goes nowhere else"
+            why, instead = "is not in allow_networks, and http:// goes nowhere else", "use https://, or "
         else:
-            why = "is not a public address, and not in allow_networks"
-        return NotifyError(f"{where} {why}; if that is where it should go, add its network there", refused=True)
+            why, instead = "is not a public address, and not in allow_networks", ""
+        return NotifyError(f"{where} {why}; {instead}if it is right, name its network there ({network})", refused=True)
 
     async def _tls(self) -> ssl.SSLContext:
         path = self._config.ca_file

@@ -116,13 +116,40 @@ async def test_a_name_that_leads_inside_is_refused_and_nobody_came(here: Peer, s
     assert await here.others_came() == 0
 
 
-async def test_the_message_names_the_address(here: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, ["127.0.0.1"])
-    error = await refusal(f"https://soc.example:{here.port}/")
-    assert str(error) == (
-        "soc.example is at 127.0.0.1, which is not a public address, and not in allow_networks; "
-        "if that is where it should go, add its network there"
-    )
+@pytest.mark.parametrize(
+    ("url", "address", "said"),
+    [
+        (
+            "https://soc.example/",
+            "127.0.0.1",
+            "soc.example is at 127.0.0.1, which is not a public address, and not in allow_networks; "
+            "if it is right, name its network there (127.0.0.1/32)",
+        ),
+        (
+            "https://soc.example/",
+            "::1",
+            "soc.example is at ::1, which is not a public address, and not in allow_networks; "
+            "if it is right, name its network there (::1/128)",
+        ),
+        (
+            "http://soc.example/",
+            "8.8.8.8",
+            "soc.example is at 8.8.8.8, which is not in allow_networks, and http:// goes nowhere else; "
+            "use https://, or if it is right, name its network there (8.8.8.8/32)",
+        ),
+        (
+            "http://8.8.8.8/",
+            "8.8.8.8",
+            "8.8.8.8 is not in allow_networks, and http:// goes nowhere else; "
+            "use https://, or if it is right, name its network there (8.8.8.8/32)",
+        ),
+    ],
+)
+async def test_the_message_says_where_it_leads_and_what_to_name(
+    monkeypatch: pytest.MonkeyPatch, url: str, address: str, said: str
+) -> None:
+    answering(monkeypatch, [address])
+    assert str(await refusal(url)) == said
 
 
 LITERALS = ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1]"]
