@@ -70,12 +70,14 @@ def full_message(notification: Notification, *, button: bool = False) -> Message
     parts = []
     if header != title:
         parts.append(_section(title))
-    if detail := clean(notification.detail, DETAIL):
-        parts.append(_section(detail))
-    if notification.kind is NotificationKind.DIGEST:
+    # A digest's detail names its items too; the list does so within Slack's limits.
+    if notification.items:
         parts += [_section(text) for text in digest_lines(notification.items)]
-    elif fields := _fields(notification):
-        parts.append({"type": "section", "fields": fields})
+    else:
+        if detail := clean(notification.detail, DETAIL):
+            parts.append(_section(detail))
+        if fields := _fields(notification):
+            parts.append({"type": "section", "fields": fields})
     if notification.incident is not None:
         parts += _context(notification.incident)
         parts += _actions(notification, notification.incident, button=button)
