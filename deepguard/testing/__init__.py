@@ -9,18 +9,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deepguard.testing.contract import NotifierContract
     from deepguard.testing.endpoint import Answer, Request, ScriptedEndpoint
     from deepguard.testing.factories import make_notification, make_verdict
     from deepguard.testing.notifiers import RecordingNotifier
+    from deepguard.testing.outcomes import Outcome
+    from deepguard.testing.secrets import SecretWatch
 
 _HOMES = {
+    "deepguard.testing.contract": ("NotifierContract",),
     "deepguard.testing.endpoint": ("Answer", "Request", "ScriptedEndpoint"),
     "deepguard.testing.factories": ("make_notification", "make_verdict"),
     "deepguard.testing.notifiers": ("RecordingNotifier",),
+    "deepguard.testing.outcomes": ("Outcome",),
+    "deepguard.testing.secrets": ("SecretWatch",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["Answer", "RecordingNotifier", "Request", "ScriptedEndpoint", "make_notification", "make_verdict"]
+__all__ = [
+    "Answer",
+    "NotifierContract",
+    "Outcome",
+    "RecordingNotifier",
+    "Request",
+    "ScriptedEndpoint",
+    "SecretWatch",
+    "make_notification",
+    "make_verdict",
+]
 
 
 def __getattr__(name: str) -> object:
