@@ -51,6 +51,7 @@ class Runtime:
             on_acknowledged=self._on_acknowledged,
             windows=config.silences,
             keep_seconds=config.store.keep_days * 86400.0,
+            pictures=config.store.pictures,
             should_notify=lambda notification, notifier: host.first(
                 "deepguard_should_notify", notification=notification, notifier=notifier
             ),

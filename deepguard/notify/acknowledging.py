@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
 
 from deepguard.model import NotificationKind
 from deepguard.notify.planning import Planner
@@ -33,16 +33,16 @@ async def acknowledge(store: Store, planner: Planner, incident_id: str, by: str)
     """
     name = one_line(by, LONGEST_NAME) or "somebody"
 
-    async def work(db: AsyncConnection) -> tuple[StoredIncident | None, bool]:
-        stored = await incidents.acknowledge(db, incident_id, name)
+    def work(db: sa.Connection) -> tuple[StoredIncident | None, bool]:
+        stored = incidents.acknowledge(db, incident_id, name)
         if stored is None:
-            found = await incidents.find(db, ids=[incident_id])
+            found = incidents.find(db, ids=[incident_id])
             return (found[0] if found else None), False
         told = incident_notification(
             stored.incident, NotificationKind.ACKNOWLEDGED, detector=stored.detector, simulated=stored.simulated
         )
         planned = planner.plan(Entry(call_id=stored.incident.call_id, notifications=(told,)))
-        await deliveries.add(db, planned.outgoing)
+        deliveries.add(db, planned.outgoing)
         return stored, True
 
     return await store.write(work)

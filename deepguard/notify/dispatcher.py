@@ -51,6 +51,7 @@ class Dispatcher:
         windows: Sequence[SilenceWindow] = (),
         ack_url: Callable[[Notification], str] = lambda _notification: "",
         keep_seconds: float = 30 * 86400.0,
+        pictures: bool = False,
         only: Sequence[str] | None = None,
         draw: Draw = random.uniform,
     ) -> None:
@@ -65,6 +66,7 @@ class Dispatcher:
             windows: The silences of the configuration.
             ack_url: Makes the page on which an incident can be acknowledged.
             keep_seconds: How long history is kept.
+            pictures: Whether the store keeps pictures of incidents.
             only: Ids of the only notifications that are delivered; None for all that the store holds.
             draw: Draws waits.
         """
@@ -73,7 +75,7 @@ class Dispatcher:
         self._store = store
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
-        self._outbox = Outbox(store, self.process_id, ack_url=ack_url, draw=draw, only=only)
+        self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw, only=only)
         self._lanes = {route.name: Lane(route, self._outbox, self._told) for route in self.planner.routes.values()}
         self._repeats = Repeats(self.planner)
         self.journal = Journal(store, self.process_id, self._committed)

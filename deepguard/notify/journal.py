@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import sqlalchemy as sa
 from loguru import logger
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.errors import StoreError
 from deepguard.store import deliveries
@@ -155,9 +155,9 @@ class Journal:
             StoreError: The store failed, and nothing of the batch is written.
         """
 
-        async def work(db: AsyncConnection) -> None:
-            await write_history(db, [planned.entry for planned in batch], self._process_id)
-            await deliveries.add(db, [each for planned in batch for each in planned.outgoing])
+        def work(db: sa.Connection) -> None:
+            write_history(db, [planned.entry for planned in batch], self._process_id)
+            deliveries.add(db, [each for planned in batch for each in planned.outgoing])
 
         try:
             await self._store.write(work)

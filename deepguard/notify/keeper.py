@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from loguru import logger
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.errors import StoreError
 from deepguard.model import Delivery, DeliveryStatus, NotificationKind, Resolution
@@ -124,12 +124,12 @@ class Keeper:
             self._record(entry, names)
         open_ids = self._repeats.incident_ids
 
-        async def read(db: AsyncConnection) -> tuple[dict[str, Backlog], bool, list[dict[str, Any]], Sequence[Any]]:
-            acknowledged = await incidents.acknowledged(db, open_ids) if open_ids else ()
+        def read(db: sa.Connection) -> tuple[dict[str, Backlog], bool, list[dict[str, Any]], Sequence[Any]]:
+            acknowledged = incidents.acknowledged(db, open_ids) if open_ids else ()
             return (
-                await upkeep.backlogs(db),
-                await upkeep.needs_upkeep(db),
-                await silences.in_force(db),
+                upkeep.backlogs(db),
+                upkeep.needs_upkeep(db),
+                silences.in_force(db),
                 acknowledged,
             )
 
@@ -153,8 +153,8 @@ class Keeper:
                 self._wake(name)
 
     async def _catch_up(self) -> None:
-        async def work(db: AsyncConnection) -> tuple[int, Sequence[Mapping[str, Any]]]:
-            return await upkeep.take_back_leases(db), await upkeep.give_up(db)
+        def work(db: sa.Connection) -> tuple[int, Sequence[Mapping[str, Any]]]:
+            return upkeep.take_back_leases(db), upkeep.give_up(db)
 
         taken_over, died = await self._store.write(work)
         if taken_over:
@@ -184,11 +184,11 @@ class Keeper:
             )
 
     async def _sign_of_life(self) -> None:
-        async def work(db: AsyncConnection) -> int:
-            await upkeep.seen(db, self._process_id)
-            abandoned = await upkeep.abandoned_calls(db)
+        def work(db: sa.Connection) -> int:
+            upkeep.seen(db, self._process_id)
+            abandoned = upkeep.abandoned_calls(db)
             for call_id in abandoned:
-                await self._end_abandoned(db, call_id)
+                self._end_abandoned(db, call_id)
             return len(abandoned)
 
         if abandoned := await self._store.write(work):
@@ -196,10 +196,10 @@ class Keeper:
             for name in self._planner.routes:
                 self._wake(name)
 
-    async def _end_abandoned(self, db: AsyncConnection, call_id: str) -> None:
-        if not await incidents.end_call(db, call_id, Resolution.GUARD_LOST.value):
+    def _end_abandoned(self, db: sa.Connection, call_id: str) -> None:
+        if not incidents.end_call(db, call_id, Resolution.GUARD_LOST.value):
             return
-        for stored in await incidents.find(db, call_ids=[call_id], is_open=True):
+        for stored in incidents.find(db, call_ids=[call_id], is_open=True):
             resolved = end(stored.incident, Resolution.GUARD_LOST, time.time()).incident
             if resolved is None:
                 continue
@@ -207,13 +207,13 @@ class Keeper:
                 resolved, NotificationKind.RESOLVED, detector=stored.detector, simulated=stored.simulated
             )
             entry = Entry(call_id=call_id, notifications=(told,))
-            await write_history(db, [entry], self._process_id)
-            await deliveries.add(db, self._planner.plan(entry).outgoing)
+            write_history(db, [entry], self._process_id)
+            deliveries.add(db, self._planner.plan(entry).outgoing)
 
     async def _purge(self) -> None:
-        async def work(db: AsyncConnection) -> int:
-            await upkeep.forget_pictures(db)
-            return await upkeep.purge(db, self._keep_seconds)
+        def work(db: sa.Connection) -> int:
+            upkeep.forget_pictures(db)
+            return upkeep.purge(db, self._keep_seconds)
 
         while await self._store.write(work) and not self._stop.is_set():
             pass

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import sqlalchemy as sa
 from loguru import logger
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import Delivery, DeliveryStatus, Notification, NotificationKind
 from deepguard.notify.destination import (
@@ -113,6 +113,7 @@ class Outbox:
         owner: str,
         *,
         ack_url: Callable[[Notification], str] = lambda _notification: "",
+        pictures: bool = False,
         draw: Draw = random.uniform,
         only: Sequence[str] | None = None,
     ) -> None:
@@ -122,12 +123,14 @@ class Outbox:
             store: An open store.
             owner: This process, as leases name it.
             ack_url: Makes the page on which an incident can be acknowledged; empty for none.
+            pictures: Whether the store keeps pictures of incidents.
             draw: Draws waits.
             only: Ids of the only notifications to deliver; None for all that wait.
         """
         self._store = store
         self._owner = owner
         self._ack_url = ack_url
+        self._pictures = pictures
         self._draw = draw
         self._only = only
 
@@ -138,35 +141,37 @@ class Outbox:
             StoreError: The store failed; nothing was taken.
         """
 
-        async def work(db: AsyncConnection) -> Claim | Idle:
-            count, first_due = await deliveries.pending(db, route.name)
+        def work(db: sa.Connection) -> Claim | Idle:
+            count, first_due = deliveries.pending(db, route.name)
             if first_due is None:
                 return Idle()
-            now, destination = await _locked(db, route)
+            now, destination = _locked(db, route)
             asked = permit(destination, rate=route.rate, burst=route.burst, now=now, lease=route.timeout + LEASE_MARGIN)
             if not asked.go:
+                if asked.destination != destination:
+                    _save(db, route, asked.destination)  # the clock was set back
                 return Idle(asked.wait)
             row = None
             if count > route.digest_after and not destination.open and self._only is None:
-                row = await self._digest(db, route)
+                row = self._digest(db, route)
             elif first_due > 0.0:
                 return Idle(first_due)
-            row = row or await deliveries.next_due(db, route.name, KINDS, self._only)
+            row = row or deliveries.next_due(db, route.name, KINDS, self._only)
             if row is None:
                 return Idle(ASK_AGAIN)
             try:
                 told = decode(row.body)
             except ValueError:
                 logger.error("Delivery {} cannot be read by this version of deepguard; it is left to others", row.id)
-                await deliveries.lease(db, row.id, self._owner, ASK_AGAIN)
-                await deliveries.put_back(db, row.id, self._owner, row.attempts + 1, 60.0, "", fault=True)
+                deliveries.lease(db, row.id, self._owner, ASK_AGAIN)
+                deliveries.put_back(db, row.id, self._owner, row.attempts + 1, 60.0, "", fault=True)
                 return Idle(0.0)
-            await _save(db, route, asked.destination)
-            await deliveries.lease(db, row.id, self._owner, route.timeout + LEASE_MARGIN)
+            _save(db, route, asked.destination)
+            deliveries.lease(db, row.id, self._owner, route.timeout + LEASE_MARGIN)
             concerned = (Member(told.id, told.call_id, row.created_at),)
             if told.kind is NotificationKind.DIGEST:
-                concerned = tuple(Member(*member) for member in await deliveries.members(db, row.id))
-            notification = await self._complete(db, route, told)
+                concerned = tuple(Member(*member) for member in deliveries.members(db, row.id))
+            notification = self._complete(db, route, told)
             return Claim(row.id, row.attempts + 1, row.faults, asked.probe, notification, concerned, now)
 
         return await self._store.write(work)
@@ -183,14 +188,14 @@ class Outbox:
             StoreError: The store failed; the delivery will be tried again when its lease ends.
         """
 
-        async def work(db: AsyncConnection) -> list[Delivery]:
-            now, destination = await _locked(db, route)
-            await _save(db, route, succeeded(destination, probe=claim.probe))
-            held = await deliveries.end(
+        def work(db: sa.Connection) -> list[Delivery]:
+            now, destination = _locked(db, route)
+            _save(db, route, succeeded(destination, probe=claim.probe))
+            held = deliveries.end(
                 db, claim.delivery_id, self._owner, claim.attempt, DeliveryStatus.DELIVERED, thread=thread
             )
             if destination.open:
-                await deliveries.make_due(db, route.name)
+                deliveries.make_due(db, route.name)
             if not held:
                 return []
             return _told(route, claim, DeliveryStatus.DELIVERED, now)
@@ -204,21 +209,19 @@ class Outbox:
             StoreError: The store failed; the delivery will be tried again when its lease ends.
         """
 
-        async def work(db: AsyncConnection) -> list[Delivery]:
-            now, destination = await _locked(db, route)
-            await _save(db, route, self._after(destination, claim, failure, now))
+        def work(db: sa.Connection) -> list[Delivery]:
+            now, destination = _locked(db, route)
+            _save(db, route, self._after(destination, claim, failure, now))
             gone = not failure.retryable and not failure.refused
             gone = gone or (failure.fault and claim.faults + 1 >= MOST_FAULTS)
             if gone:
                 status = DeliveryStatus.DEAD
-                held = await deliveries.end(
-                    db, claim.delivery_id, self._owner, claim.attempt, status, detail=failure.detail
-                )
+                held = deliveries.end(db, claim.delivery_id, self._owner, claim.attempt, status, detail=failure.detail)
             else:
                 status, wait = DeliveryStatus.PENDING, 0.0
                 if not failure.refused:
                     wait = max(backoff(claim.attempt, self._draw), capped_retry_after(failure.retry_after) or 0.0)
-                held = await deliveries.put_back(
+                held = deliveries.put_back(
                     db, claim.delivery_id, self._owner, claim.attempt, wait, failure.detail, fault=failure.fault
                 )
             return _told(route, claim, status, now, failure.detail) if held else []
@@ -232,11 +235,11 @@ class Outbox:
             StoreError: The store failed; the lease ends by itself.
         """
 
-        async def work(db: AsyncConnection) -> None:
+        def work(db: sa.Connection) -> None:
             if claim.probe:
-                _, destination = await _locked(db, route)
-                await _save(db, route, replace(destination, probing_until=0.0))
-            await deliveries.put_back(db, claim.delivery_id, self._owner, claim.attempt, 0.0, "")
+                _, destination = _locked(db, route)
+                _save(db, route, replace(destination, probing_until=0.0))
+            deliveries.put_back(db, claim.delivery_id, self._owner, claim.attempt, 0.0, "")
 
         await self._store.write(work)
 
@@ -247,11 +250,11 @@ class Outbox:
             StoreError: The store failed.
         """
 
-        async def work(db: AsyncConnection) -> None:
+        def work(db: sa.Connection) -> None:
             for route in sorted(routes, key=lambda route: route.name):
-                _, destination = await _locked(db, route)
+                _, destination = _locked(db, route)
                 if (again := restarted(destination)) != destination:
-                    await _save(db, route, again)
+                    _save(db, route, again)
 
         await self._store.write(work)
 
@@ -278,9 +281,9 @@ class Outbox:
             retry_after=failure.retry_after,
         )
 
-    async def _digest(self, db: AsyncConnection, route: Route) -> Any:
+    def _digest(self, db: sa.Connection, route: Route) -> Any:
         """Put what waits into one digest; the digest's row, locked, or None when too little can be put together."""
-        rows = await deliveries.lock_for_digest(db, route.name, KINDS, DIGEST_MOST)
+        rows = deliveries.lock_for_digest(db, route.name, KINDS, DIGEST_MOST)
         items: dict[int, Notification] = {}
         for row in rows:
             try:
@@ -290,29 +293,30 @@ class Outbox:
         if len(items) <= route.digest_after:
             return None
         digest = digest_notification(tuple(items.values()), now=time.time())
-        await deliveries.put_into_digest(db, digest, route.name, tuple(items), route.give_up_after)
-        return await deliveries.next_due(db, route.name, KINDS, [digest.id])
+        deliveries.put_into_digest(db, digest, route.name, tuple(items), route.give_up_after)
+        return deliveries.next_due(db, route.name, KINDS, [digest.id])
 
-    async def _complete(self, db: AsyncConnection, route: Route, told: Notification) -> Notification:
+    def _complete(self, db: sa.Connection, route: Route, told: Notification) -> Notification:
         """Add what is found out anew for each attempt."""
         incident = told.incident
         if incident is None:
             return told
+        first = told.kind is NotificationKind.OPENED
         return replace(
             told,
-            thread=await deliveries.thread_of(db, incident.id, route.name),
+            thread="" if first else deliveries.thread_of(db, incident.id, route.name),
             ack_url=self._ack_url(told),
-            picture=await picture_of(db, incident.id),
+            picture=picture_of(db, incident.id) if self._pictures else None,
         )
 
 
-async def _locked(db: AsyncConnection, route: Route) -> tuple[float, Destination]:
-    now, values = await destinations.lock(db, route.name, route.burst)
+def _locked(db: sa.Connection, route: Route) -> tuple[float, Destination]:
+    now, values = destinations.lock(db, route.name, route.burst)
     return now, Destination(**values)
 
 
-async def _save(db: AsyncConnection, route: Route, destination: Destination) -> None:
-    await destinations.save(db, route.name, asdict(destination))
+def _save(db: sa.Connection, route: Route, destination: Destination) -> None:
+    destinations.save(db, route.name, asdict(destination))
 
 
 def _told(route: Route, claim: Claim, status: DeliveryStatus, now: float, detail: str = "") -> list[Delivery]:

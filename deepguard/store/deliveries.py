@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import DeliveryStatus, Notification, NotificationKind
 from deepguard.store.clock import now
@@ -36,7 +35,7 @@ def dedupe_key(notification: Notification) -> str:
     return notification.id
 
 
-async def add(db: AsyncConnection, outgoing: Sequence[Outgoing]) -> None:
+def add(db: sa.Connection, outgoing: Sequence[Outgoing]) -> None:
     """Write notifications and their deliveries, due at once.
 
     What waits to be told of an incident gives way to what is newer; that it opened, never.
@@ -44,14 +43,14 @@ async def add(db: AsyncConnection, outgoing: Sequence[Outgoing]) -> None:
     if not outgoing:
         return
     told = {each.notification.id: each.notification for each in outgoing}
-    await db.execute(
+    db.execute(
         insert(db, notifications).on_conflict_do_nothing(),
         [{"id": one.id, "created_at": one.at, "body": encode(one)} for one in told.values()],
     )
     for each in outgoing:
         incident, kind = each.notification.incident, each.notification.kind
         if incident is not None and kind in _REPLACES and each.status is DeliveryStatus.PENDING:
-            await db.execute(
+            db.execute(
                 sa.update(deliveries)
                 .where(
                     deliveries.c.incident_id == incident.id,
@@ -75,7 +74,7 @@ async def add(db: AsyncConnection, outgoing: Sequence[Outgoing]) -> None:
         )
         .on_conflict_do_nothing()
     )
-    await db.execute(statement, [_row(each) for each in outgoing])
+    db.execute(statement, [_row(each) for each in outgoing])
 
 
 def _row(each: Outgoing) -> dict[str, Any]:
@@ -105,8 +104,8 @@ def _has_earlier(row: sa.FromClause, statuses: Iterable[str]) -> sa.ColumnElemen
     )
 
 
-async def next_due(
-    db: AsyncConnection, notifier: str, kinds: Collection[str], only: Collection[str] | None = None
+def next_due(
+    db: sa.Connection, notifier: str, kinds: Collection[str], only: Collection[str] | None = None
 ) -> sa.Row[Any] | None:
     """Lock the delivery that is due and has waited longest, and read it with its notification's ``body``.
 
@@ -135,12 +134,12 @@ async def next_due(
     )
     if only is not None:
         statement = statement.where(row.c.notification_id.in_(tuple(only)))
-    return (await db.execute(statement)).first()
+    return (db.execute(statement)).first()
 
 
-async def pending(db: AsyncConnection, notifier: str) -> tuple[int, float | None]:
+def pending(db: sa.Connection, notifier: str) -> tuple[int, float | None]:
     """How many deliveries wait for an attempt, and in how many seconds the first of them is due (None: none waits)."""
-    found = await db.execute(
+    found = db.execute(
         sa.select(sa.func.count(), sa.func.min(deliveries.c.due_at) - now()).where(
             deliveries.c.status == DeliveryStatus.PENDING, deliveries.c.notifier == notifier
         )
@@ -149,7 +148,7 @@ async def pending(db: AsyncConnection, notifier: str) -> tuple[int, float | None
     return int(count), None if seconds is None else max(0.0, float(seconds))
 
 
-async def lock_for_digest(db: AsyncConnection, notifier: str, kinds: Collection[str], most: int) -> Sequence[Any]:
+def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], most: int) -> Sequence[Any]:
     """Lock the oldest deliveries that wait, due or not, and read them with their notifications' bodies.
 
     Args:
@@ -172,23 +171,23 @@ async def lock_for_digest(db: AsyncConnection, notifier: str, kinds: Collection[
         .limit(most)
         .with_for_update(of=row, skip_locked=True)
     )
-    return (await db.execute(statement)).all()
+    return (db.execute(statement)).all()
 
 
-async def put_into_digest(
-    db: AsyncConnection, digest: Notification, notifier: str, members: Sequence[int], give_up_after: float
+def put_into_digest(
+    db: sa.Connection, digest: Notification, notifier: str, members: Sequence[int], give_up_after: float
 ) -> int:
     """Let a digest go in the place of ``members``.
 
     Returns:
         The digest's own delivery.
     """
-    await add(db, [Outgoing(digest, notifier, give_up_after)])
-    found = await db.execute(
+    add(db, [Outgoing(digest, notifier, give_up_after)])
+    found = db.execute(
         sa.select(deliveries.c.id).where(deliveries.c.notification_id == digest.id, deliveries.c.notifier == notifier)
     )
     digest_id = int(found.scalar_one())
-    await db.execute(
+    db.execute(
         sa.update(deliveries)
         .where(deliveries.c.id.in_(members))
         .values(status=DeliveryStatus.DIGESTED, digest_id=digest_id)
@@ -196,7 +195,7 @@ async def put_into_digest(
     return digest_id
 
 
-async def lease(db: AsyncConnection, delivery_id: int, owner: str, seconds: float) -> None:
+def lease(db: sa.Connection, delivery_id: int, owner: str, seconds: float) -> None:
     """Take a locked delivery for one attempt.
 
     Args:
@@ -205,7 +204,7 @@ async def lease(db: AsyncConnection, delivery_id: int, owner: str, seconds: floa
         owner: This process.
         seconds: After these it counts as abandoned.
     """
-    await db.execute(
+    db.execute(
         sa.update(deliveries)
         .where(deliveries.c.id == delivery_id)
         .values(
@@ -217,8 +216,8 @@ async def lease(db: AsyncConnection, delivery_id: int, owner: str, seconds: floa
     )
 
 
-async def end(
-    db: AsyncConnection,
+def end(
+    db: sa.Connection,
     delivery_id: int,
     owner: str,
     attempt: int,
@@ -238,7 +237,7 @@ async def end(
         (deliveries.c.kind == NotificationKind.DIGEST.value, _OF_DIGEST.get(status, status)),
         else_=status,
     )
-    ended = await db.execute(
+    ended = db.execute(
         sa.update(deliveries)
         .where(_mine(delivery_id, owner, attempt))
         .values(
@@ -252,7 +251,7 @@ async def end(
     )
     if ended.rowcount == 0:
         return False
-    await db.execute(
+    db.execute(
         sa.update(deliveries)
         .where(deliveries.c.digest_id == delivery_id, deliveries.c.status == DeliveryStatus.DIGESTED)
         .values(status=status, ended_at=now(), detail=storable(detail))
@@ -260,10 +259,10 @@ async def end(
     return True
 
 
-async def members(db: AsyncConnection, delivery_id: int) -> Sequence[Any]:
+def members(db: sa.Connection, delivery_id: int) -> Sequence[Any]:
     """What a digest's delivery stands for: ``notification_id``, ``call_id`` and ``created_at`` of each."""
     c = deliveries.c
-    found = await db.execute(
+    found = db.execute(
         sa.select(c.notification_id, c.call_id, c.created_at).where(
             c.digest_id == delivery_id, c.status == DeliveryStatus.DIGESTED
         )
@@ -271,8 +270,8 @@ async def members(db: AsyncConnection, delivery_id: int) -> Sequence[Any]:
     return found.all()
 
 
-async def put_back(
-    db: AsyncConnection, delivery_id: int, owner: str, attempt: int, seconds: float, detail: str, *, fault: bool = False
+def put_back(
+    db: sa.Connection, delivery_id: int, owner: str, attempt: int, seconds: float, detail: str, *, fault: bool = False
 ) -> bool:
     """Let a leased delivery wait for its next attempt.
 
@@ -297,7 +296,7 @@ async def put_back(
     }
     if detail:
         changed["detail"] = storable(detail)
-    done = await db.execute(sa.update(deliveries).where(_mine(delivery_id, owner, attempt)).values(changed))
+    done = db.execute(sa.update(deliveries).where(_mine(delivery_id, owner, attempt)).values(changed))
     return done.rowcount > 0
 
 
@@ -310,9 +309,9 @@ def _mine(delivery_id: int, owner: str, attempt: int) -> sa.ColumnElement[bool]:
     )
 
 
-async def thread_of(db: AsyncConnection, incident_id: str, notifier: str) -> str:
+def thread_of(db: sa.Connection, incident_id: str, notifier: str) -> str:
     """What the notifier called its first message about an incident; empty when there is none."""
-    found = await db.execute(
+    found = db.execute(
         sa.select(deliveries.c.thread)
         .where(deliveries.c.incident_id == incident_id, deliveries.c.notifier == notifier, deliveries.c.thread != "")
         .order_by(deliveries.c.id)
@@ -321,9 +320,9 @@ async def thread_of(db: AsyncConnection, incident_id: str, notifier: str) -> str
     return found.scalar() or ""
 
 
-async def make_due(db: AsyncConnection, notifier: str) -> None:
+def make_due(db: sa.Connection, notifier: str) -> None:
     """Let everything that waits for a notifier be tried now: it answers again."""
-    await db.execute(
+    db.execute(
         sa.update(deliveries)
         .where(
             deliveries.c.status == DeliveryStatus.PENDING,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.store.clock import now
 from deepguard.store.tables import destinations
 from deepguard.store.writing import insert
 
 
-async def lock(db: AsyncConnection, notifier: str, burst: int) -> tuple[float, dict[str, Any]]:
+def lock(db: sa.Connection, notifier: str, burst: int) -> tuple[float, dict[str, Any]]:
     """Lock a destination's row until the transaction ends, making it when it is not there.
 
     Args:
@@ -24,7 +23,7 @@ async def lock(db: AsyncConnection, notifier: str, burst: int) -> tuple[float, d
         The database's time, and the row without its name.
     """
     statement = sa.select(now().label("now"), destinations).where(destinations.c.notifier == notifier).with_for_update()
-    row = (await db.execute(statement)).mappings().first()
+    row = (db.execute(statement)).mappings().first()
     if row is None:
         new = {
             "notifier": notifier,
@@ -36,20 +35,20 @@ async def lock(db: AsyncConnection, notifier: str, burst: int) -> tuple[float, d
             "refused": False,
             "detail": "",
         }
-        await db.execute(insert(db, destinations).values(refilled_at=now(), **new).on_conflict_do_nothing())
-        row = (await db.execute(statement)).mappings().one()
+        db.execute(insert(db, destinations).values(refilled_at=now(), **new).on_conflict_do_nothing())
+        row = (db.execute(statement)).mappings().one()
     values = {name: value for name, value in row.items() if name not in ("now", "notifier")}
     return float(row["now"]), values
 
 
-async def save(db: AsyncConnection, notifier: str, values: dict[str, Any]) -> None:
+def save(db: sa.Connection, notifier: str, values: dict[str, Any]) -> None:
     """Write a locked row back."""
-    await db.execute(sa.update(destinations).where(destinations.c.notifier == notifier).values(values))
+    db.execute(sa.update(destinations).where(destinations.c.notifier == notifier).values(values))
 
 
-async def all_rows(db: AsyncConnection) -> dict[str, dict[str, Any]]:
+def all_rows(db: sa.Connection) -> dict[str, dict[str, Any]]:
     """Every destination's row, by notifier, for people and metrics; ``now`` is the database's time."""
-    found = await db.execute(sa.select(now().label("now"), destinations))
+    found = db.execute(sa.select(now().label("now"), destinations))
     return {row["notifier"]: dict(row) for row in found.mappings()}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import (
     CoverageChanged,
@@ -27,7 +26,7 @@ from deepguard.store.writing import insert
 _CHANGES_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.RESOLVED})
 
 
-async def write_history(db: AsyncConnection, entries: Sequence[Entry], process_id: str) -> None:
+def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) -> None:
     """Write what happened in ``entries``; where it is told is not written here.
 
     Args:
@@ -37,25 +36,25 @@ async def write_history(db: AsyncConnection, entries: Sequence[Entry], process_i
     """
     began = [_call_row(entry.began, process_id) for entry in entries if entry.began]
     if began:
-        await db.execute(insert(db, calls).on_conflict_do_nothing(), began)
+        db.execute(insert(db, calls).on_conflict_do_nothing(), began)
     judged = [_verdict_row(entry.call_id, entry.verdict) for entry in entries if entry.verdict]
     if judged:
-        await db.execute(sa.insert(verdicts), judged)
+        db.execute(sa.insert(verdicts), judged)
     changes = [_transition_row(change) for entry in entries for change in entry.transitions]
     if changes:
-        await db.execute(sa.insert(transitions), changes)
+        db.execute(sa.insert(transitions), changes)
     for entry in entries:
-        await _write_incidents(db, entry.notifications, entry.picture)
+        _write_incidents(db, entry.notifications, entry.picture)
     for entry in entries:
         if entry.ended:
-            await db.execute(
+            db.execute(
                 sa.update(calls)
                 .where(calls.c.id == storable(entry.call_id))
                 .values(ended_at=entry.ended.at, reason=storable(entry.ended.reason))
             )
 
 
-async def _write_incidents(db: AsyncConnection, notifications: Iterable[Notification], picture: Picture | None) -> None:
+def _write_incidents(db: sa.Connection, notifications: Iterable[Notification], picture: Picture | None) -> None:
     for notification in notifications:
         incident = notification.incident
         if incident is None or notification.kind not in _CHANGES_INCIDENT:
@@ -64,7 +63,7 @@ async def _write_incidents(db: AsyncConnection, notifications: Iterable[Notifica
         statement = insert(db, incidents)
         # Who acknowledged it is written by others and stays; so does its end, whoever told it first.
         changing = ("updated_at", "resolved_at", "resolution", "level", "peak", "sources", "detail")
-        await db.execute(
+        db.execute(
             statement.on_conflict_do_update(
                 index_elements=[incidents.c.id],
                 set_={name: statement.excluded[name] for name in changing},
@@ -73,7 +72,7 @@ async def _write_incidents(db: AsyncConnection, notifications: Iterable[Notifica
             row,
         )
         if picture is not None and notification.kind is NotificationKind.OPENED:
-            await db.execute(insert(db, pictures).on_conflict_do_nothing(), _picture_row(incident.id, picture))
+            db.execute(insert(db, pictures).on_conflict_do_nothing(), _picture_row(incident.id, picture))
 
 
 def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import Incident, Level, Picture, Resolution, SampleFormat, Source
 from deepguard.store.clock import now
@@ -31,8 +30,8 @@ class StoredIncident:
     simulated: bool
 
 
-async def find(
-    db: AsyncConnection,
+def find(
+    db: sa.Connection,
     *,
     ids: Collection[str] | None = None,
     call_ids: Collection[str] | None = None,
@@ -56,28 +55,28 @@ async def find(
         statement = statement.where(c.call_id.in_(tuple(call_ids)))
     if is_open is not None:
         statement = statement.where(c.resolved_at.is_(None) if is_open else c.resolved_at.is_not(None))
-    return [_stored(row) for row in await db.execute(statement)]
+    return [_stored(row) for row in db.execute(statement)]
 
 
-async def acknowledge(db: AsyncConnection, incident_id: str, by: str) -> StoredIncident | None:
+def acknowledge(db: sa.Connection, incident_id: str, by: str) -> StoredIncident | None:
     """Take down who acknowledged an incident that is open.
 
     Returns:
         The incident as it is then; None when it had been acknowledged or resolved before, or does not exist.
     """
     c = incidents.c
-    done = await db.execute(
+    done = db.execute(
         sa.update(incidents)
         .where(c.id == incident_id, c.acknowledged_at.is_(None), c.resolved_at.is_(None))
         .values(acknowledged_at=now(), acknowledged_by=storable(by), updated_at=now())
     )
-    return (await find(db, ids=[incident_id]))[0] if done.rowcount else None
+    return (find(db, ids=[incident_id]))[0] if done.rowcount else None
 
 
-async def acknowledged(db: AsyncConnection, ids: Collection[str]) -> Sequence[tuple[str, float, str]]:
+def acknowledged(db: sa.Connection, ids: Collection[str]) -> Sequence[tuple[str, float, str]]:
     """Which of these incidents were acknowledged: id, when, by whom."""
     c = incidents.c
-    found = await db.execute(
+    found = db.execute(
         sa.select(c.id, c.acknowledged_at, c.acknowledged_by).where(
             c.id.in_(tuple(ids)), c.acknowledged_at.is_not(None)
         )
@@ -85,21 +84,21 @@ async def acknowledged(db: AsyncConnection, ids: Collection[str]) -> Sequence[tu
     return [(row[0], row[1], row[2]) for row in found]
 
 
-async def end_call(db: AsyncConnection, call_id: str, reason: str) -> bool:
+def end_call(db: sa.Connection, call_id: str, reason: str) -> bool:
     """Take down that a call ended, if nobody has.
 
     Returns:
         Whether nobody had.
     """
-    done = await db.execute(
+    done = db.execute(
         sa.update(calls).where(calls.c.id == call_id, calls.c.ended_at.is_(None)).values(ended_at=now(), reason=reason)
     )
     return done.rowcount > 0
 
 
-async def picture_of(db: AsyncConnection, incident_id: str) -> Picture | None:
+def picture_of(db: sa.Connection, incident_id: str) -> Picture | None:
     """The picture that an incident rests on, if it is still kept."""
-    row = (await db.execute(sa.select(pictures).where(pictures.c.incident_id == incident_id))).first()
+    row = (db.execute(sa.select(pictures).where(pictures.c.incident_id == incident_id))).first()
     if row is None:
         return None
     return Picture(bytes(row.data), SampleFormat(row.format), row.captured_at, row.width, row.height)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import DeliveryStatus, Notification
 from deepguard.store.clock import now
@@ -52,8 +51,8 @@ class Letter:
     digest_id: int | None
 
 
-async def find(
-    db: AsyncConnection,
+def find(
+    db: sa.Connection,
     *,
     statuses: Collection[str] = (),
     notifier: str | None = None,
@@ -87,11 +86,11 @@ async def find(
     ):
         if wanted is not None:
             statement = statement.where(column == wanted)
-    return [_letter(row) for row in await db.execute(statement)]
+    return [_letter(row) for row in db.execute(statement)]
 
 
-async def replay(
-    db: AsyncConnection, *, ids: Collection[int] = (), notifier: str | None = None, give_up_after: float
+def replay(
+    db: sa.Connection, *, ids: Collection[int] = (), notifier: str | None = None, give_up_after: float
 ) -> list[int]:
     """Let dead or dropped deliveries be tried again.
 
@@ -113,10 +112,10 @@ async def replay(
         "faults": 0,
         "digest_id": None,
     }
-    return await _change(db, statuses, ids, notifier, changed)
+    return _change(db, statuses, ids, notifier, changed)
 
 
-async def drop(db: AsyncConnection, *, ids: Collection[int] = (), notifier: str | None = None, by: str) -> list[int]:
+def drop(db: sa.Connection, *, ids: Collection[int] = (), notifier: str | None = None, by: str) -> list[int]:
     """Give up deliveries that wait or are dead.
 
     Args:
@@ -129,11 +128,11 @@ async def drop(db: AsyncConnection, *, ids: Collection[int] = (), notifier: str 
         Those that were given up.
     """
     changed = {"status": DeliveryStatus.DROPPED, "ended_at": now(), "detail": f"dropped by {by}"}
-    return await _change(db, (DeliveryStatus.PENDING, DeliveryStatus.DEAD), ids, notifier, changed)
+    return _change(db, (DeliveryStatus.PENDING, DeliveryStatus.DEAD), ids, notifier, changed)
 
 
-async def _change(
-    db: AsyncConnection,
+def _change(
+    db: sa.Connection,
     statuses: Sequence[str],
     ids: Collection[int],
     notifier: str | None,
@@ -145,15 +144,15 @@ async def _change(
         wanted = wanted.where(c.id.in_(tuple(ids)))
     if notifier is not None:
         wanted = wanted.where(c.notifier == notifier)
-    found = [int(row[0]) for row in await db.execute(wanted)]
+    found = [int(row[0]) for row in db.execute(wanted)]
     if found:
-        await db.execute(sa.update(deliveries).where(c.id.in_(found)).values(changed))
+        db.execute(sa.update(deliveries).where(c.id.in_(found)).values(changed))
     return found
 
 
-async def read_notification(db: AsyncConnection, notification_id: str) -> Notification | None:
+def read_notification(db: sa.Connection, notification_id: str) -> Notification | None:
     """A notification as it was written; None when there is none, or this version cannot read it."""
-    found = await db.execute(sa.select(notifications.c.body).where(notifications.c.id == notification_id))
+    found = db.execute(sa.select(notifications.c.body).where(notifications.c.id == notification_id))
     return _readable(found.scalar() or "")
 
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.store.clock import now
 from deepguard.store.tables import silences
@@ -15,8 +14,8 @@ from deepguard.store.text import storable, to_json
 MATCHERS = ("notifiers", "participants", "incidents", "kinds")
 
 
-async def add(
-    db: AsyncConnection,
+def add(
+    db: sa.Connection,
     silence_id: str,
     *,
     seconds: float,
@@ -36,7 +35,7 @@ async def add(
         comment: Why.
         delay: Seconds until it begins.
     """
-    await db.execute(
+    db.execute(
         sa.insert(silences).values(
             id=silence_id,
             created_at=now(),
@@ -49,7 +48,7 @@ async def add(
     )
 
 
-async def in_force(db: AsyncConnection, *, ended: bool = False) -> list[dict[str, Any]]:
+def in_force(db: sa.Connection, *, ended: bool = False) -> list[dict[str, Any]]:
     """The silences that hold or will hold, newest first: the columns of the table, with those of ``MATCHERS`` in it.
 
     Args:
@@ -60,20 +59,20 @@ async def in_force(db: AsyncConnection, *, ended: bool = False) -> list[dict[str
     if not ended:
         statement = statement.where(silences.c.ends_at > now())
     found = []
-    for row in (await db.execute(statement)).mappings():
+    for row in (db.execute(statement)).mappings():
         matchers = json.loads(row["matchers"])
         kept = {name: value for name, value in row.items() if name != "matchers"}
         found.append(kept | {name: tuple(matchers.get(name, ())) for name in MATCHERS})
     return found
 
 
-async def expire(db: AsyncConnection, silence_id: str) -> bool:
+def expire(db: sa.Connection, silence_id: str) -> bool:
     """End a silence now.
 
     Returns:
         Whether there was one of this id that had not ended.
     """
-    done = await db.execute(
+    done = db.execute(
         sa.update(silences).where(silences.c.id == silence_id, silences.c.ends_at > now()).values(ends_at=now())
     )
     return done.rowcount > 0

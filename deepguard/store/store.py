@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -17,7 +17,8 @@ from deepguard.store.faults import explained, shown
 from deepguard.store.schema import migrate
 
 Result = TypeVar("Result")
-Work = Callable[[AsyncConnection], Awaitable[Result]]
+Work = Callable[[sa.Connection], Result]
+"""Work within one transaction. It may be repeated by nobody, holds up nobody, and awaits nothing."""
 
 
 class Store:
@@ -116,7 +117,7 @@ class Store:
     async def _transaction(self, engine: AsyncEngine, work: Work[Result], *, writes: bool) -> Result:
         try:
             async with _connected(engine, writes=writes) as connection:
-                return await work(connection)
+                return await connection.run_sync(work)
         except (exc.SQLAlchemyError, OSError, TimeoutError) as error:
             raise explained(error, self._url) from error
 
@@ -129,9 +130,4 @@ async def _connected(engine: AsyncEngine, *, writes: bool) -> AsyncIterator[Asyn
             yield connection
 
 
-async def scalar(connection: AsyncConnection, statement: sa.Executable) -> Any:
-    """The first column of the first row, or None."""
-    return (await connection.execute(statement)).scalar()
-
-
-__all__ = ["Store", "scalar"]
+__all__ = ["Store", "Work"]

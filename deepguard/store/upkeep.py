@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.store.clock import now
@@ -49,9 +48,9 @@ class Backlog:
     due: bool = False
 
 
-async def announce_process(db: AsyncConnection, process_id: str, version: str) -> None:
+def announce_process(db: sa.Connection, process_id: str, version: str) -> None:
     """Write down that this process is there."""
-    await db.execute(
+    db.execute(
         sa.insert(processes).values(
             id=process_id,
             version=version,
@@ -63,30 +62,30 @@ async def announce_process(db: AsyncConnection, process_id: str, version: str) -
     )
 
 
-async def seen(db: AsyncConnection, process_id: str) -> None:
+def seen(db: sa.Connection, process_id: str) -> None:
     """Write down that this process is still there."""
-    await db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
+    db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
 
 
-async def leave(db: AsyncConnection, process_id: str) -> None:
+def leave(db: sa.Connection, process_id: str) -> None:
     """Write down that this process is gone, so that nobody waits to find it out."""
-    await db.execute(sa.delete(processes).where(processes.c.id == process_id))
+    db.execute(sa.delete(processes).where(processes.c.id == process_id))
 
 
-async def abandoned_calls(db: AsyncConnection) -> Sequence[str]:
+def abandoned_calls(db: sa.Connection) -> Sequence[str]:
     """The calls that have not ended, and whose process is gone."""
     alive = sa.select(processes.c.id).where(processes.c.seen_at > now() - GONE_SECONDS)
-    found = await db.execute(
+    found = db.execute(
         sa.select(calls.c.id).where(calls.c.ended_at.is_(None), calls.c.process_id.not_in(alive)).limit(PURGE_BATCH)
     )
     return found.scalars().all()
 
 
-async def backlogs(db: AsyncConnection) -> dict[str, Backlog]:
+def backlogs(db: sa.Connection) -> dict[str, Backlog]:
     """What waits and what is dead, by notifier, also of notifiers that only other hosts know."""
     c = deliveries.c
     open_, due = c.status.in_(_OPEN), sa.and_(c.status == DeliveryStatus.PENDING, c.due_at <= now())
-    found = await db.execute(
+    found = db.execute(
         sa.select(
             c.notifier,
             sa.func.sum(sa.case((open_, 1), else_=0)),
@@ -103,7 +102,7 @@ async def backlogs(db: AsyncConnection) -> dict[str, Backlog]:
     }
 
 
-async def needs_upkeep(db: AsyncConnection) -> bool:
+def needs_upkeep(db: sa.Connection) -> bool:
     """Whether a lease has run out or something has waited for too long: only then need anything be written."""
     c = deliveries.c
     late = sa.select(c.id).where(
@@ -112,16 +111,16 @@ async def needs_upkeep(db: AsyncConnection) -> bool:
             sa.and_(c.status == DeliveryStatus.PENDING, c.expires_at < now()),
         )
     )
-    return (await db.execute(late.limit(1))).first() is not None
+    return (db.execute(late.limit(1))).first() is not None
 
 
-async def take_back_leases(db: AsyncConnection) -> int:
+def take_back_leases(db: sa.Connection) -> int:
     """Let what an ended process had in hand be tried by others.
 
     Returns:
         How many.
     """
-    done = await db.execute(
+    done = db.execute(
         sa.update(deliveries)
         .where(deliveries.c.status == DeliveryStatus.LEASED, deliveries.c.lease_until < now())
         .values(status=DeliveryStatus.PENDING, due_at=now(), lease_owner=None, lease_until=None)
@@ -129,7 +128,7 @@ async def take_back_leases(db: AsyncConnection) -> int:
     return done.rowcount
 
 
-async def give_up(db: AsyncConnection) -> Sequence[Mapping[str, Any]]:
+def give_up(db: sa.Connection) -> Sequence[Mapping[str, Any]]:
     """Declare dead what has waited for too long, and what a digest stood for that did.
 
     Returns:
@@ -137,7 +136,7 @@ async def give_up(db: AsyncConnection) -> Sequence[Mapping[str, Any]]:
     """
     c = deliveries.c
     columns = (c.id, c.notification_id, c.call_id, c.notifier, c.kind, c.created_at, c.attempts, c.detail)
-    found = await db.execute(
+    found = db.execute(
         sa.select(*columns)
         .where(c.status == DeliveryStatus.PENDING, c.expires_at < now())
         .limit(PURGE_BATCH)
@@ -145,7 +144,7 @@ async def give_up(db: AsyncConnection) -> Sequence[Mapping[str, Any]]:
     )
     late = [dict(row) for row in found.mappings()]
     ids = [row["id"] for row in late]
-    found = await db.execute(sa.select(*columns).where(c.digest_id.in_(ids), c.status == DeliveryStatus.DIGESTED))
+    found = db.execute(sa.select(*columns).where(c.digest_id.in_(ids), c.status == DeliveryStatus.DIGESTED))
     died = [row for row in late if row["kind"] != NotificationKind.DIGEST.value]
     died += [dict(row) for row in found.mappings()]
     dead = {row["id"] for row in died}
@@ -155,17 +154,17 @@ async def give_up(db: AsyncConnection) -> Sequence[Mapping[str, Any]]:
     for status, which in ((DeliveryStatus.DEAD, dead), (DeliveryStatus.DROPPED, set(ids) - dead)):
         if which:
             changed = {"status": status, "ended_at": now(), "detail": too_long}
-            await db.execute(sa.update(deliveries).where(c.id.in_(which)).values(changed))
+            db.execute(sa.update(deliveries).where(c.id.in_(which)).values(changed))
     return died
 
 
-async def forget_pictures(db: AsyncConnection) -> None:
+def forget_pictures(db: sa.Connection) -> None:
     """Delete the pictures of incidents of which nothing waits to be told any more."""
     waits = sa.exists().where(deliveries.c.incident_id == pictures.c.incident_id, deliveries.c.status.in_(_OPEN))
-    await db.execute(sa.delete(pictures).where(~waits))
+    db.execute(sa.delete(pictures).where(~waits))
 
 
-async def purge(db: AsyncConnection, keep_seconds: float) -> int:
+def purge(db: sa.Connection, keep_seconds: float) -> int:
     """Delete a batch of what is older than it need be kept. What waits and what is dead stays.
 
     Args:
@@ -179,25 +178,25 @@ async def purge(db: AsyncConnection, keep_seconds: float) -> int:
     gone = 0
     c = deliveries.c
     old = sa.select(c.id).where(c.ended_at < before, c.status != DeliveryStatus.DEAD).limit(PURGE_BATCH)
-    gone += (await db.execute(sa.delete(deliveries).where(c.id.in_(old)))).rowcount
+    gone += (db.execute(sa.delete(deliveries).where(c.id.in_(old)))).rowcount
     n = notifications.c
     unused = (
         sa.select(n.id).where(n.created_at < before, ~sa.exists().where(c.notification_id == n.id)).limit(PURGE_BATCH)
     )
-    gone += (await db.execute(sa.delete(notifications).where(n.id.in_(unused)))).rowcount
+    gone += (db.execute(sa.delete(notifications).where(n.id.in_(unused)))).rowcount
     i = incidents.c
     resolved = sa.select(i.id).where(i.resolved_at < before).limit(PURGE_BATCH)
-    gone += (await db.execute(sa.delete(incidents).where(i.id.in_(resolved)))).rowcount
-    ended = (await db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20))).scalars().all()
+    gone += (db.execute(sa.delete(incidents).where(i.id.in_(resolved)))).rowcount
+    ended = (db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20))).scalars().all()
     for table in (verdicts, transitions):
         some = sa.select(table.c.id).where(table.c.call_id.in_(ended)).limit(PURGE_BATCH)
-        rows = (await db.execute(sa.delete(table).where(table.c.id.in_(some)))).rowcount
+        rows = (db.execute(sa.delete(table).where(table.c.id.in_(some)))).rowcount
         gone += rows
         if rows == PURGE_BATCH:
             return gone  # the calls themselves go when nothing of them is left
-    gone += (await db.execute(sa.delete(calls).where(calls.c.id.in_(ended)))).rowcount
-    gone += (await db.execute(sa.delete(silences).where(silences.c.ends_at < before))).rowcount
-    gone += (await db.execute(sa.delete(processes).where(processes.c.seen_at < before))).rowcount
+    gone += (db.execute(sa.delete(calls).where(calls.c.id.in_(ended)))).rowcount
+    gone += (db.execute(sa.delete(silences).where(silences.c.ends_at < before))).rowcount
+    gone += (db.execute(sa.delete(processes).where(processes.c.seen_at < before))).rowcount
     return gone
 
 
