@@ -61,8 +61,6 @@ class Button:
         api: SlackApi,
         app_token: str,
         acknowledge: Callable[[], Acknowledge | None],
-        *,
-        wait: Callable[[int], float] = backoff,
     ) -> None:
         """Prepare; ``run`` listens.
 
@@ -71,13 +69,11 @@ class Button:
             api: To ask for connections and to tell who pressed that it failed.
             app_token: An app-level token with the scope ``connections:write``.
             acknowledge: Gives what acknowledges, when there is such a thing.
-            wait: Draws seconds from a number of failures in a row.
         """
         self._session = session
         self._api = api
         self._app_token = app_token
         self._acknowledge = acknowledge
-        self._wait = wait
         self._connected = False
         self._told = ""
         self._busy: set[asyncio.Task[None]] = set()
@@ -91,7 +87,7 @@ class Button:
                 began = loop.time()
                 wait = await self._once()
                 failures = 1 if loop.time() - began >= STABLE else failures + 1
-                await asyncio.sleep(max(wait, self._wait(failures)))
+                await asyncio.sleep(max(wait, backoff(failures)))
         finally:
             for press in self._busy:
                 press.cancel()

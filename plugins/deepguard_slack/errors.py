@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 import ssl
-import time
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -180,26 +177,28 @@ def answer_error(
     # A service that is not Slack may answer with anything, what it was sent included.
     if len(known) > _LONGEST_CODE or not _CODE.fullmatch(known) or any(known in secret for secret in secrets):
         known = ""
-    said = f"Slack answered {known}" if known else f"Slack answered with HTTP status {status}"
-    wait = retry_after(headers)
+    said = f"Slack answered {known or status}"
+    asked = headers.get("Retry-After")
     if advice := (WEBHOOK_REFUSED if webhook else REFUSED).get(known):
         if known == "missing_scope" and isinstance(needed, str) and _SCOPES.fullmatch(needed):
             said += f" (needed: {needed})"
         return SlackError(f"{said}: {advice}", code=known, retryable=status != 410, refused=True)
     if known in HOPELESS:
         return SlackError(f"{said}: it does not take this message", code=known, retryable=False)
-    if known in TRY_AGAIN or status in (408, 425, 429) or status >= 500:
+    if known in TRY_AGAIN or (known and status < 300):
+        wait = NotifyError.for_status("Slack", 429, asked).retry_after
         return SlackError(said, code=known, retry_after=wait)
-    setting = "webhook_url" if webhook else "api_url and bot_token"
-    if status in (401, 403, 404, 410):
-        return SlackError(f"{said}: check {setting}", code=known, retryable=status != 410, refused=True)
-    if 300 <= status < 400:
-        return redirected(setting)
-    if 400 <= status < 500:
-        return SlackError(f"{said}: it does not take this message", code=known, retryable=False)
-    if not known:
+    setting = "webhook_url" if webhook else "api_url"
+    if status < 300:
         return SlackError(f"what answered (HTTP status {status}) is not Slack: check {setting}", refused=True)
-    return SlackError(said, code=known, retry_after=wait)
+    usual = NotifyError.for_status("Slack", status, asked)
+    return SlackError(
+        f"{usual} ({setting})" if usual.refused else str(usual),
+        code=known,
+        retryable=usual.retryable,
+        retry_after=usual.retry_after,
+        refused=usual.refused,
+    )
 
 
 def redirected(setting: str) -> SlackError:
@@ -227,16 +226,3 @@ def connection_error(error: Exception, host: str) -> SlackError:
     if isinstance(error, aiohttp.ClientError):
         return SlackError(f"cannot reach {host}: {type(error).__name__}")
     return SlackError(f"{host} answered with something that is not Slack's: {type(error).__name__}")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks to wait: ``Retry-After`` as seconds or as a date; None without one."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

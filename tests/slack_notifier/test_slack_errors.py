@@ -5,15 +5,13 @@ import logging
 import socket
 import ssl
 import traceback
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 from loguru import logger
 
 from deepguard import NotifyError, Picture, SampleFormat
 from deepguard.testing import make_notification
-from deepguard_slack.errors import HOPELESS, REFUSED, TRY_AGAIN, WEBHOOK_REFUSED, connection_error, retry_after
+from deepguard_slack.errors import HOPELESS, REFUSED, TRY_AGAIN, WEBHOOK_REFUSED, connection_error
 from support.slack_server import BOT_TOKEN, WEBHOOK_PATH, Reply, error
 
 SECRETS = (BOT_TOKEN, "SeCrEt", WEBHOOK_PATH)
@@ -79,13 +77,13 @@ def outcome(problem):
         (Reply(200, "<html>", {"Content-Type": "text/html"}), (True, True), "is not Slack"),
         (Reply(200, "{", {"Content-Type": "application/json"}), (True, True), "is not Slack"),
         (Reply(200, ECHO, {"Content-Type": "application/json"}), (True, True), "is not Slack"),
-        (Reply(503, ECHO, {"Content-Type": "application/json"}), (True, False), "HTTP status 503"),
-        (Reply(404, ECHO), (True, True), "check api_url"),
-        (Reply(400, ECHO), (False, False), "HTTP status 400"),
-        (Reply(410, ""), (False, True), "check api_url"),
+        (Reply(503, ECHO, {"Content-Type": "application/json"}), (True, False), "answered 503"),
+        (Reply(404, ECHO), (True, True), "(api_url)"),
+        (Reply(400, ECHO), (False, False), "answered 400"),
+        (Reply(410, ""), (False, True), "(api_url)"),
         (Reply(302, "", {"Location": "https://evil.example/"}), (True, True), "redirects"),
         (Reply(307, "", {"Location": "/api/auth.test"}), (True, True), "redirects"),
-        *[(Reply(status, ECHO), (True, False), f"HTTP status {status}") for status in (408, 425, 429, 500, 502, 599)],
+        *[(Reply(status, ECHO), (True, False), f"answered {status}") for status in (408, 425, 429, 500, 502, 599)],
     ],
 )
 async def test_answers_of_the_web_api(server, start, answer, wanted, told):
@@ -110,21 +108,21 @@ async def test_answers_of_the_web_api(server, start, answer, wanted, told):
         (Reply(400, "invalid_payload"), (False, False), "does not take this message"),
         (Reply(400, "no_text"), (False, False), "does not take this message"),
         (Reply(400, "invalid_token"), (True, True), "set webhook_url"),
-        (Reply(400, ECHO), (False, False), "HTTP status 400"),
+        (Reply(400, ECHO), (False, False), "answered 400"),
         (Reply(500, "rollup_error"), (True, False), "rollup_error"),
-        (Reply(401, ECHO), (True, True), "check webhook_url"),
-        (Reply(403, ECHO), (True, True), "check webhook_url"),
-        (Reply(404, ECHO), (True, True), "check webhook_url"),
-        (Reply(410, ECHO), (False, True), "check webhook_url"),
+        (Reply(401, ECHO), (True, True), "(webhook_url)"),
+        (Reply(403, ECHO), (True, True), "(webhook_url)"),
+        (Reply(404, ECHO), (True, True), "(webhook_url)"),
+        (Reply(410, ECHO), (False, True), "(webhook_url)"),
         (
             Reply(301, "", {"Location": "https://evil.example/"}),
             (True, True),
             "redirects elsewhere, which is never followed: check webhook_url",
         ),
-        (Reply(304), (True, True), "redirects"),
+        (Reply(304), (True, True), "has moved"),
         (Reply(200, "<html>", {"Content-Type": "text/html"}), (True, True), "web page"),
-        *[(Reply(status, ECHO), (True, False), f"HTTP status {status}") for status in (408, 425, 429, 500, 503)],
-        *[(Reply(status, ECHO), (False, False), f"HTTP status {status}") for status in (402, 405, 413, 422)],
+        *[(Reply(status, ECHO), (True, False), f"answered {status}") for status in (408, 425, 429, 500, 503)],
+        *[(Reply(status, ECHO), (False, False), f"answered {status}") for status in (402, 405, 413, 422)],
     ],
 )
 async def test_answers_of_a_webhook(server, start, answer, wanted, told):
@@ -138,7 +136,7 @@ async def test_answers_of_a_webhook(server, start, answer, wanted, told):
 @pytest.mark.parametrize("webhook", [True, False])
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("30", 30.0), ("0", 0.0), ("-5", 0.0), ("soon", None), ("nan", None), ("inf", None), (None, None)],
+    [("30", 30.0), ("0", 0.0), ("-5", None), ("soon", None), ("nan", None), ("inf", None), (None, None)],
 )
 async def test_a_rate_limit_says_how_long(server, start, webhook, header, seconds):
     headers = {} if header is None else {"Retry-After": header}
@@ -148,15 +146,6 @@ async def test_a_rate_limit_says_how_long(server, start, webhook, header, second
         server.say("chat.postMessage", Reply(429, {"ok": False, "error": "ratelimited"}, headers))
     problem = await refusal(await start(webhook=webhook))
     assert (problem.retryable, problem.refused, problem.retry_after) == (True, False, seconds)
-
-
-def test_a_rate_limit_may_be_a_date():
-    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    seconds = retry_after({"Retry-After": later})
-    assert seconds is not None
-    assert 3500 < seconds <= 3600
-    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
-    assert retry_after({"Retry-After": "Wed, 99 Oct 99999 07:28:00 GMT"}) is None
 
 
 async def test_a_wrong_token_is_refused(server, start):

@@ -132,7 +132,7 @@ class SlackServer:
         self._replies: dict[str, deque[Reply]] = defaultdict(deque)
         self._files: dict[str, bytes | None] = {}
         self._tickets: set[str] = set()
-        self._sockets: list[web.WebSocketResponse] = []
+        self._open: dict[web.WebSocketResponse, web.Request] = {}
         self._count = itertools.count(1)
         self._news = asyncio.Condition()
 
@@ -170,7 +170,7 @@ class SlackServer:
     @property
     def connected(self) -> int:
         """How many Socket Mode connections are open."""
-        return sum(not socket.closed for socket in self._sockets)
+        return len(self._open)
 
     async def press(self, message: dict[str, Any], **user: Any) -> str:
         """Press the button of a message, as Slack tells an app; returns when the envelope was acknowledged."""
@@ -196,20 +196,19 @@ class SlackServer:
 
     async def raw(self, text: str) -> None:
         """Send text to the newest connection."""
-        await self._sockets[-1].send_str(text)
+        await list(self._open)[-1].send_str(text)
 
     async def drop(self) -> None:
         """Cut every Socket Mode connection without a word."""
-        for socket in self._sockets:
-            if (request := socket._req) is not None and request.transport is not None:
-                request.transport.abort()
+        for request in self._open.values():
+            assert request.transport is not None
+            request.transport.abort()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer anything but a WebSocket."""
         method, arguments = await self._read(request)
-        async with self._news:
-            self.requests.append((method, arguments))
-            self._news.notify_all()
+        self.requests.append((method, arguments))
+        await self._tell()
         scripted = self._replies[method].popleft() if self._replies[method] else None
         if scripted is None:
             return await self._answer(method, arguments, request)
@@ -237,8 +236,7 @@ class SlackServer:
 
     async def _answer(self, method: str, arguments: dict[str, Any], request: web.Request) -> web.Response:
         answer = self._done(method, arguments, request)
-        async with self._news:
-            self._news.notify_all()
+        await self._tell()
         return answer
 
     def _done(self, method: str, arguments: dict[str, Any], request: web.Request) -> web.Response:
@@ -315,23 +313,27 @@ class SlackServer:
             return web.Response(status=scripted.status, headers=scripted.headers)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        self._sockets.append(socket)
+        self._open[socket] = request
         await socket.send_json(
             {"type": "hello", "num_connections": self.connected, "connection_info": {"app_id": "A1"}}
         )
-        async with self._news:
-            self._news.notify_all()
-        async for message in socket:
-            async with self._news:
+        await self._tell()
+        try:
+            async for message in socket:
                 self.acknowledged.append(json.loads(message.data)["envelope_id"])
-                self._news.notify_all()
+                await self._tell()
+        finally:
+            del self._open[socket]
+            await self._tell()
+        return socket
+
+    async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
-        return socket
 
     async def end_connections(self, _: web.Application) -> None:
         """Say goodbye to every connection."""
-        for socket in self._sockets:
+        for socket in list(self._open):
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
 
