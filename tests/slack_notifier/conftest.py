@@ -35,7 +35,7 @@ async def start(server: SlackServer) -> AsyncIterator[Start]:
             settings = {"bot_token": BOT_TOKEN, "channel": CHANNEL, "api_url": server.api_url} | settings
         if button:
             settings["app_token"] = APP_TOKEN
-        notifier = SlackNotifier(SlackConfig(**settings))
+        notifier = SlackNotifier(SlackConfig.model_validate(settings))
         notifier.acknowledge = acknowledge
         started.append(notifier)
         await notifier.start()

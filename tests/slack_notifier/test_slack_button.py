@@ -16,7 +16,7 @@ from support.slack_server import APP_TOKEN, CHANNEL_ID, Reply, button_of, error
 class Desk:
     """What core gives a notifier to acknowledge with."""
 
-    def __init__(self, answer=True):
+    def __init__(self, answer: bool | Exception = True):
         self.answer = answer
         self.taken = []
         self.news = asyncio.Event()
@@ -195,7 +195,7 @@ async def test_a_connection_that_ends_is_followed_by_another(server, start, log,
     assert not any("does not work" in line for line in log)
 
 
-async def test_a_refused_token_is_told_once_and_not_hammered(server, start, log):
+async def test_a_refused_token_is_told_once_and_not_hammered(server, start, log, waits):
     notifier = await start(button=True, app_token=APP_TOKEN)
     await notifier.close()
     server.requests.clear()
@@ -326,6 +326,7 @@ async def test_the_button_goes_when_somebody_acknowledged(server, start, log):
     (first,) = server.threads()
     button = button_of(first)
     assert button is not None
+    assert notification.incident is not None
     assert button["value"] == notification.incident.id
     taken = replace(notification.incident, acknowledged_at=5.0, acknowledged_by="ann")
     told = make_notification(kind=NotificationKind.ACKNOWLEDGED, incident=taken, thread=receipt)

@@ -15,7 +15,7 @@ BOT = {"bot_token": BOT_TOKEN, "channel": "#alerts"}
 def test_the_type_is_offered_through_the_hook():
     (offered,) = deepguard_slack.deepguard_register_notifiers()
     assert (offered.name, offered.config) == ("slack", SlackConfig)
-    assert isinstance(offered.factory(SlackConfig(webhook_url=HOOK)), SlackNotifier)
+    assert isinstance(offered.factory(SlackConfig.model_validate({"webhook_url": HOOK})), SlackNotifier)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_type_is_offered_through_the_hook():
     ],
 )
 def test_good_settings(settings):
-    config = SlackConfig(**settings)
+    config = SlackConfig.model_validate(settings)
     assert config.api_url.endswith("/")
     if config.webhook_url:
         assert config.webhook_url.get_secret_value() == settings["webhook_url"].strip()
@@ -72,12 +72,15 @@ def test_good_settings(settings):
 )
 def test_bad_settings_say_what_to_do_and_never_the_value(settings, told):
     with pytest.raises(ValidationError) as caught:
-        SlackConfig(**settings)
+        SlackConfig.model_validate(settings)
     assert told in str(caught.value)
     assert "SeCrEt" not in str(caught.value)
     assert "SeCrEt" not in str(caught.value.errors(include_input=False, include_url=False, include_context=False))
 
 
 def test_secrets_are_in_no_repr():
-    for config in (SlackConfig(webhook_url=HOOK), SlackConfig(**BOT, app_token=APP_TOKEN)):
+    for config in (
+        SlackConfig.model_validate({"webhook_url": HOOK}),
+        SlackConfig.model_validate(BOT | {"app_token": APP_TOKEN}),
+    ):
         assert "SeCrEt" not in repr(config) + str(config) + config.model_dump_json() + repr(SlackNotifier(config))

@@ -11,7 +11,7 @@ from loguru import logger
 
 from deepguard import NotifyError, Picture, SampleFormat
 from deepguard.testing import make_notification
-from deepguard_slack.errors import HOPELESS, REFUSED, TRY_AGAIN, WEBHOOK_REFUSED, connection_error
+from deepguard_slack.errors import HOPELESS, REFUSED, TRY_AGAIN, WEBHOOK_REFUSED, SlackError, connection_error
 from support.slack_server import BOT_TOKEN, WEBHOOK_PATH, Reply, error
 
 SECRETS = (BOT_TOKEN, "SeCrEt", WEBHOOK_PATH)
@@ -151,6 +151,7 @@ async def test_a_rate_limit_says_how_long(server, start, webhook, header, second
 async def test_a_wrong_token_is_refused(server, start):
     problem = await refusal(await start(bot_token="xoxb-1-OtherSeCrEt"))
     assert outcome(problem) == (True, True)
+    assert isinstance(problem, SlackError)
     assert problem.code == "invalid_auth"
 
 

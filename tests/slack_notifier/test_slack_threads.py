@@ -54,9 +54,10 @@ async def test_an_incident_is_one_thread_whose_first_message_shows_how_things_ar
         assert thread == f"{CHANNEL_ID}:{first['ts']}"
         assert texts(first)[0] == notification.title
         assert first["metadata"]["event_payload"]["id"] == notification.id
-    told = [texts(reply)[0] for reply in server.replies(first["ts"])]
+    replies = server.replies(thread.partition(":")[2])
+    told = [texts(reply)[0] for reply in replies]
     assert told == [notification.title for notification in story(*kinds)[1:]]
-    assert not any(reply.get("reply_broadcast") for reply in server.replies(first["ts"]))
+    assert not any(reply.get("reply_broadcast") for reply in replies)
 
 
 async def test_the_first_message_loses_its_button_with_the_need_for_it(server, start):
@@ -232,6 +233,7 @@ async def test_an_alert_cancelled_during_its_picture_is_not_posted_twice(server,
     await asyncio.wait({sending})
     assert await notifier.send(opened) == f"{CHANNEL_ID}:{server.threads()[0]['ts']}"
     assert len(server.threads()) == 1
+    assert len(server.calls("files.getUploadURLExternal")) == 1
 
 
 @pytest.mark.parametrize("webhook", [True, False])
