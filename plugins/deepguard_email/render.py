@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from deepguard_email.story import Story
+from deepguard_email.story import Item, Story
 
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _LINE = "1px solid rgba(128,128,128,.35)"
@@ -22,6 +22,8 @@ def as_text(story: Story) -> str:
     lines += [f"{name}: {value}" for name, value in story.facts]
     for number, item in enumerate(story.items, 1):
         lines += ["", f"{number}. [{item.badge.upper()}] {item.title}", f"   {item.about}"]
+        if item.ack_url:
+            lines.append(f"   Acknowledge: {item.ack_url}")
     if story.ack_url:
         lines += ["", f"Acknowledge: {story.ack_url}"]
     return "\n".join([*lines, "", "-- ", story.footer, ""])
@@ -36,12 +38,7 @@ def as_html(story: Story) -> str:
     if story.detail:
         parts.append(f'<p dir="auto" style="margin:0 0 16px">{escape(story.detail)}</p>')
     parts.append(_table(story))
-    parts += [
-        f'<p style="margin:0;padding:10px 0;border-top:{_LINE}">{_badge(item.badge, item.colour)} '
-        f'<strong dir="auto">{escape(item.title)}</strong><br><span dir="auto" style="font-size:13px">'
-        f"{escape(item.about)}</span></p>"
-        for item in story.items
-    ]
+    parts += map(_item, story.items)
     if story.ack_url:
         parts.append(
             f'<p style="margin:20px 0"><a href="{escape(story.ack_url)}" style="display:inline-block;padding:10px 18px;'
@@ -64,6 +61,15 @@ def _badge(text: str, colour: str) -> str:
     return (
         f'<span style="display:inline-block;padding:2px 10px;border-radius:4px;background:{colour};color:#ffffff;'
         f'font-size:12px;font-weight:700;letter-spacing:.04em;text-transform:uppercase">{escape(text)}</span>'
+    )
+
+
+def _item(item: Item) -> str:
+    link = f' · <a href="{escape(item.ack_url)}">Acknowledge</a>' if item.ack_url else ""
+    return (
+        f'<p style="margin:0;padding:10px 0;border-top:{_LINE}">{_badge(item.badge, item.colour)} '
+        f'<strong dir="auto">{escape(item.title)}</strong><br>'
+        f'<span dir="auto" style="font-size:13px">{escape(item.about)}{link}</span></p>'
     )
 
 

@@ -36,12 +36,14 @@ class Item:
         colour: The badge's background, on which white can be read.
         title: One line for people.
         about: When, who, which incident.
+        ack_url: Where to acknowledge it; empty where there is no such page.
     """
 
     badge: str
     colour: str
     title: str
     about: str
+    ack_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,6 @@ def tell(notification: Notification, *, attached: bool = False) -> Story:
     if attached:
         facts.append(("Attached", "the picture that the incident rests on"))
     badge, colour = _badge(notification)
-    url = notification.ack_url
     return Story(
         badge=badge,
         colour=colour,
@@ -88,8 +89,7 @@ def tell(notification: Notification, *, attached: bool = False) -> Story:
         detail=for_body(notification.detail, DETAIL),
         facts=tuple((name, value) for name, value in facts if value),
         items=tuple(_item(item) for item in notification.items),
-        # A link must be one word, and nothing but a page.
-        ack_url=url if url.isprintable() and " " not in url and url.startswith(("https://", "http://")) else "",
+        ack_url=_page(notification.ack_url),
         footer=f"deepguard · {notification.kind} · {one_line(notification.id, VALUE)}",
     )
 
@@ -107,7 +107,13 @@ def _item(notification: Notification) -> Item:
         about.append(f"call {for_body(notification.call_id, NAME)}")
     if notification.incident:
         about.append(f"incident {for_body(notification.incident.id, NAME)}")
-    return Item(*_badge(notification), for_body(notification.title, TITLE), " · ".join(filter(None, about)))
+    told = " · ".join(filter(None, about))
+    return Item(*_badge(notification), for_body(notification.title, TITLE), told, _page(notification.ack_url))
+
+
+def _page(url: str) -> str:
+    """An address as a link: one word, and nothing but a page."""
+    return url if url.isprintable() and " " not in url and url.startswith(("https://", "http://")) else ""
 
 
 def _facts(notification: Notification) -> list[tuple[str, str]]:
@@ -116,10 +122,12 @@ def _facts(notification: Notification) -> list[tuple[str, str]]:
         ("Participant", for_body(notification.participant_id, VALUE)),
         ("Call", for_body(notification.call_id, VALUE)),
         ("Track", notification.source or ""),
-        ("When", moment(notification.at)),
+        ("When", "" if notification.kind is NotificationKind.OPENED else moment(notification.at)),
         ("Level", "" if notification.kind is NotificationKind.TEST else str(notification.level)),
     ]
     if incident:
+        if incident.peak != notification.level:
+            facts.append(("Highest level", str(incident.peak)))
         facts += _incident_facts(incident)
     facts.append(("Detector", for_body(notification.detector, NAME)))
     if notification.simulated:
@@ -129,7 +137,6 @@ def _facts(notification: Notification) -> list[tuple[str, str]]:
 
 def _incident_facts(incident: Incident) -> list[tuple[str, str]]:
     facts = [
-        ("Highest level", str(incident.peak)),
         ("Tracks at alert", ", ".join(incident.sources)),
         ("Opened", moment(incident.opened_at)),
     ]
