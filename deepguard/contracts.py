@@ -57,8 +57,8 @@ class Notifier(ABC):
             notification: What to tell. Its names and messages come from outside: escape them.
 
         Returns:
-            What the service calls what it made of it, for example a message's address; at most 500 characters. Core
-            hands it back as ``thread`` with later notifications of the same incident. None where there is none.
+            What later notifications of the same incident are to find in their ``thread``, for example the address of
+            the message that they belong under; at most 500 characters. None leaves what was there.
 
         Raises:
             NotifyError: The destination did not take it.

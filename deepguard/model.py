@@ -379,8 +379,7 @@ class Notification:
         detector: Which detector watches the call, for example ``dataspike``.
         simulated: True when a scenario scripted the verdicts: not a real finding.
         items: What a digest stands for, oldest first; empty for every other kind.
-        thread: What ``Notifier.send`` returned for the first notification of the same incident that this notifier
-            delivered, on whatever host; empty until then.
+        thread: What ``Notifier.send`` last returned for the same incident, on whatever host; empty until then.
         ack_url: A page on which a person can acknowledge the incident; empty where there is none. Whoever has it may
             acknowledge: show it only to those who are told.
         picture: The picture that the incident rests on, where the configuration keeps it; biometric data.

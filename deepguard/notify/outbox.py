@@ -142,17 +142,17 @@ class Outbox:
         """
 
         def work(db: sa.Connection) -> Claim | Idle:
-            count, first_due = deliveries.pending(db, route.name)
+            locked = destinations.lock(db, route.name, route.burst)
+            now, destination, first_due = locked.now, Destination(**locked.values), locked.first_due
             if first_due is None:
                 return Idle()
-            now, destination = _locked(db, route)
             asked = permit(destination, rate=route.rate, burst=route.burst, now=now, lease=route.timeout + LEASE_MARGIN)
             if not asked.go:
                 if asked.destination != destination:
                     _save(db, route, asked.destination)  # the clock was set back
                 return Idle(asked.wait)
             row = None
-            if count > route.digest_after and not destination.open and self._only is None:
+            if locked.waiting > route.digest_after and not destination.open and self._only is None:
                 row = self._digest(db, route)
             elif first_due > 0.0:
                 return Idle(first_due)
@@ -311,8 +311,8 @@ class Outbox:
 
 
 def _locked(db: sa.Connection, route: Route) -> tuple[float, Destination]:
-    now, values = destinations.lock(db, route.name, route.burst)
-    return now, Destination(**values)
+    locked = destinations.lock(db, route.name, route.burst)
+    return locked.now, Destination(**locked.values)
 
 
 def _save(db: sa.Connection, route: Route, destination: Destination) -> None:

@@ -104,6 +104,24 @@ def _has_earlier(row: sa.FromClause, statuses: Iterable[str]) -> sa.ColumnElemen
     )
 
 
+_due = deliveries.alias("d")
+_NEXT_DUE = (
+    sa.select(_due, notifications.c.body)
+    .join(notifications, notifications.c.id == _due.c.notification_id)
+    .where(
+        _due.c.status == DeliveryStatus.PENDING,
+        _due.c.notifier == sa.bindparam("notifier"),
+        _due.c.due_at <= now(),
+        _due.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+        ~_has_earlier(_due, _ON_ITS_WAY),
+    )
+    .order_by(_due.c.due_at, _due.c.id)
+    .limit(1)
+    .with_for_update(of=_due, skip_locked=True)
+)
+"""Built once: building it costs more than running it."""
+
+
 def next_due(
     db: sa.Connection, notifier: str, kinds: Collection[str], only: Collection[str] | None = None
 ) -> sa.Row[Any] | None:
@@ -117,35 +135,8 @@ def next_due(
         kinds: What this program can read: others are left to newer ones.
         only: Ids of the only notifications that are asked for; None for all.
     """
-    row = deliveries.alias("d")
-    statement = (
-        sa.select(row, notifications.c.body)
-        .join(notifications, notifications.c.id == row.c.notification_id)
-        .where(
-            row.c.status == DeliveryStatus.PENDING,
-            row.c.notifier == notifier,
-            row.c.due_at <= now(),
-            row.c.kind.in_(tuple(kinds)),
-            ~_has_earlier(row, _ON_ITS_WAY),
-        )
-        .order_by(row.c.due_at, row.c.id)
-        .limit(1)
-        .with_for_update(of=row, skip_locked=True)
-    )
-    if only is not None:
-        statement = statement.where(row.c.notification_id.in_(tuple(only)))
-    return (db.execute(statement)).first()
-
-
-def pending(db: sa.Connection, notifier: str) -> tuple[int, float | None]:
-    """How many deliveries wait for an attempt, and in how many seconds the first of them is due (None: none waits)."""
-    found = db.execute(
-        sa.select(sa.func.count(), sa.func.min(deliveries.c.due_at) - now()).where(
-            deliveries.c.status == DeliveryStatus.PENDING, deliveries.c.notifier == notifier
-        )
-    )
-    count, seconds = found.one()
-    return int(count), None if seconds is None else max(0.0, float(seconds))
+    statement = _NEXT_DUE if only is None else _NEXT_DUE.where(_due.c.notification_id.in_(tuple(only)))
+    return db.execute(statement, {"notifier": notifier, "kinds": tuple(kinds)}).first()
 
 
 def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], most: int) -> Sequence[Any]:
@@ -195,6 +186,18 @@ def put_into_digest(
     return digest_id
 
 
+_LEASE = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("delivery"))
+    .values(
+        status=DeliveryStatus.LEASED.value,
+        lease_owner=sa.bindparam("owner"),
+        lease_until=now() + sa.bindparam("seconds", type_=sa.Double),
+        attempts=deliveries.c.attempts + 1,
+    )
+)
+
+
 def lease(db: sa.Connection, delivery_id: int, owner: str, seconds: float) -> None:
     """Take a locked delivery for one attempt.
 
@@ -204,16 +207,7 @@ def lease(db: sa.Connection, delivery_id: int, owner: str, seconds: float) -> No
         owner: This process.
         seconds: After these it counts as abandoned.
     """
-    db.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.id == delivery_id)
-        .values(
-            status=DeliveryStatus.LEASED,
-            lease_owner=owner,
-            lease_until=now() + seconds,
-            attempts=deliveries.c.attempts + 1,
-        )
-    )
+    db.execute(_LEASE, {"delivery": delivery_id, "owner": owner, "seconds": seconds})
 
 
 def end(
@@ -310,11 +304,11 @@ def _mine(delivery_id: int, owner: str, attempt: int) -> sa.ColumnElement[bool]:
 
 
 def thread_of(db: sa.Connection, incident_id: str, notifier: str) -> str:
-    """What the notifier called its first message about an incident; empty when there is none."""
+    """What the notifier last called its message about an incident; empty when there is none."""
     found = db.execute(
         sa.select(deliveries.c.thread)
         .where(deliveries.c.incident_id == incident_id, deliveries.c.notifier == notifier, deliveries.c.thread != "")
-        .order_by(deliveries.c.id)
+        .order_by(deliveries.c.id.desc())
         .limit(1)
     )
     return found.scalar() or ""
@@ -344,7 +338,6 @@ __all__ = [
     "make_due",
     "members",
     "next_due",
-    "pending",
     "put_back",
     "put_into_digest",
     "thread_of",

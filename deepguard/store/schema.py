@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deepguard.errors import StoreError
-from deepguard.store.engine import WRITES
+from deepguard.store.work import Database
 
 REVISIONS = ("0001",)
 """Every migration of this program, oldest first."""
@@ -17,26 +16,31 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x6465657067756172  # "deepguar": any number that no other program takes
 
 
-async def migrate(engine: AsyncEngine, name: str) -> None:
+async def migrate(database: Database, name: str) -> None:
     """Run the migrations that are missing, one process at a time.
 
     Args:
-        engine: The database.
+        database: The database.
         name: What the database is called in errors.
 
     Raises:
         StoreError: A newer program has changed the tables.
         sqlalchemy.exc.SQLAlchemyError: The database cannot be used.
     """
-    async with engine.connect() as connection:
-        if await connection.run_sync(_revision, name) == REVISIONS[-1]:
-            return
-    async with engine.connect() as connection:
-        await connection.execution_options(**{WRITES: True})
-        async with connection.begin():
-            if connection.dialect.name == "postgresql":
-                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-            await connection.run_sync(_upgrade, name)
+
+    def revision(connection: sa.Connection) -> str | None:
+        return _revision(connection, name)
+
+    def upgrade(connection: sa.Connection) -> None:
+        # SQLite's transaction has locked the whole file.
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        # Another process may have been quicker while this one waited for the lock.
+        if _revision(connection, name) != REVISIONS[-1]:
+            _upgrade(connection)
+
+    if await database.run(revision, writes=False) != REVISIONS[-1]:
+        await database.run(upgrade, writes=True)
 
 
 def _revision(connection: sa.Connection, name: str) -> str | None:
@@ -51,10 +55,7 @@ def _revision(connection: sa.Connection, name: str) -> str | None:
     return found
 
 
-def _upgrade(connection: sa.Connection, name: str) -> None:
-    # Another process may have been quicker while this one waited for the lock.
-    if _revision(connection, name) == REVISIONS[-1]:
-        return
+def _upgrade(connection: sa.Connection) -> None:
     # Only here: most starts find everything in place, and need not wait for the import.
     from alembic import command
     from alembic.config import Config

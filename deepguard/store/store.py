@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deepguard.errors import StoreError
-from deepguard.store.engine import WRITES, open_engine, parse_url
 from deepguard.store.faults import explained, shown
 from deepguard.store.schema import migrate
-
-Result = TypeVar("Result")
-Work = Callable[[sa.Connection], Result]
-"""Work within one transaction. It may be repeated by nobody, holds up nobody, and awaits nothing."""
+from deepguard.store.work import Database, Result, Work, parse_url
 
 
 class Store:
@@ -38,7 +30,7 @@ class Store:
             StoreError: It cannot be read.
         """
         self._url = parse_url(url)
-        self._engine: AsyncEngine | None = None
+        self._database: Database | None = None
         self._running: set[asyncio.Task[Any]] = set()
 
     @property
@@ -46,37 +38,29 @@ class Store:
         """The database for people: no password."""
         return shown(self._url)
 
-    @property
-    def shared(self) -> bool:
-        """Whether several hosts may use it."""
-        return self._url.get_backend_name() == "postgresql"
-
     async def open(self) -> None:
         """Connect, and bring the tables up to date. Safe twice.
 
         Raises:
             StoreError: The database cannot be used; says what to do.
         """
-        if self._engine is not None:
+        if self._database is not None:
             return
-        engine = open_engine(self._url)
+        database = self._connect()
         try:
-            await migrate(engine, self.name)
-        except StoreError:
-            await engine.dispose()
-            raise
-        except Exception as error:
-            await engine.dispose()
+            await migrate(database, self.name)
+        except (StoreError, exc.SQLAlchemyError, OSError, TimeoutError) as error:
+            await database.close()
             raise explained(error, self._url) from error
-        self._engine = engine
+        self._database = database
 
     async def close(self) -> None:
         """Wait for what runs, and disconnect. Safe twice."""
         if self._running:
             await asyncio.wait(self._running)
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.dispose()
+        database, self._database = self._database, None
+        if database is not None:
+            await database.close()
 
     async def read(self, work: Work[Result]) -> Result:
         """Do work that only reads, in a transaction.
@@ -101,10 +85,20 @@ class Store:
         """
         return await self._run(work, writes=True)
 
+    def _connect(self) -> Database:
+        # Each imported when it is used: of two databases, hosts use one.
+        if self._url.get_backend_name() == "postgresql":
+            from deepguard.store.postgresql import PostgresqlDatabase
+
+            return PostgresqlDatabase(self._url)
+        from deepguard.store.sqlite import SqliteDatabase
+
+        return SqliteDatabase(self._url)
+
     async def _run(self, work: Work[Result], *, writes: bool) -> Result:
-        if self._engine is None:
+        if self._database is None:
             raise StoreError(f"{self.name} is not open")
-        task = asyncio.create_task(self._transaction(self._engine, work, writes=writes), name="deepguard-store")
+        task = asyncio.create_task(self._transaction(self._database, work, writes=writes), name="deepguard-store")
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
@@ -114,20 +108,11 @@ class Store:
         if not task.cancelled():
             task.exception()  # whoever waited has been told; when nobody did any more, it is not worth a warning
 
-    async def _transaction(self, engine: AsyncEngine, work: Work[Result], *, writes: bool) -> Result:
+    async def _transaction(self, database: Database, work: Work[Result], *, writes: bool) -> Result:
         try:
-            async with _connected(engine, writes=writes) as connection:
-                return await connection.run_sync(work)
+            return await database.run(work, writes=writes)
         except (exc.SQLAlchemyError, OSError, TimeoutError) as error:
             raise explained(error, self._url) from error
 
 
-@asynccontextmanager
-async def _connected(engine: AsyncEngine, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-    async with engine.connect() as connection:
-        await connection.execution_options(**{WRITES: writes})
-        async with connection.begin():
-            yield connection
-
-
-__all__ = ["Store", "Work"]
+__all__ = ["Store"]

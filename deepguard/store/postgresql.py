@@ -1,0 +1,53 @@
+"""PostgreSQL, over asyncpg."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deepguard.errors import StoreError
+from deepguard.store.work import Result, Work
+
+POOL = 5
+"""Connections that are kept open; as many more are opened when there is much to do."""
+POOL_SECONDS = 10.0
+"""How long a transaction waits for a connection."""
+
+
+class PostgresqlDatabase:
+    """A database on a server, which several hosts may share."""
+
+    def __init__(self, url: sa.URL) -> None:
+        """Name the database; nothing is connected yet.
+
+        Args:
+            url: From ``parse_url``.
+
+        Raises:
+            StoreError: The driver is missing.
+        """
+        try:
+            self._engine = create_async_engine(
+                url, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_SECONDS, pool_pre_ping=True
+            )
+        except ModuleNotFoundError:
+            raise StoreError(
+                "PostgreSQL needs one more package: run `pip install 'pipecat-deepguard[postgres]'`"
+            ) from None
+
+    async def run(self, work: Work[Result], *, writes: bool) -> Result:
+        """Do work in one transaction.
+
+        Args:
+            work: Given the connection.
+            writes: Whether it writes; all the same here.
+        """
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """Disconnect. Safe twice."""
+        await self._engine.dispose()
+
+
+__all__ = ["PostgresqlDatabase"]
