@@ -11,6 +11,7 @@ from deepguard.model import DeliveryStatus, Notification, NotificationKind
 from deepguard.store.clock import now
 from deepguard.store.codec import encode
 from deepguard.store.entry import Outgoing
+from deepguard.store.numbers import moment
 from deepguard.store.tables import deliveries, notifications
 from deepguard.store.text import storable
 from deepguard.store.writing import insert
@@ -45,21 +46,8 @@ def add(db: sa.Connection, outgoing: Sequence[Outgoing]) -> None:
     told = {each.notification.id: each.notification for each in outgoing}
     db.execute(
         insert(db, notifications).on_conflict_do_nothing(),
-        [{"id": one.id, "created_at": one.at, "body": encode(one)} for one in told.values()],
+        [{"id": one.id, "created_at": moment(one.at), "body": encode(one)} for one in told.values()],
     )
-    for each in outgoing:
-        incident, kind = each.notification.incident, each.notification.kind
-        if incident is not None and kind in _REPLACES and each.status is DeliveryStatus.PENDING:
-            db.execute(
-                sa.update(deliveries)
-                .where(
-                    deliveries.c.incident_id == incident.id,
-                    deliveries.c.notifier == each.notifier,
-                    deliveries.c.status == DeliveryStatus.PENDING,
-                    deliveries.c.kind.in_(_REPLACEABLE),
-                )
-                .values(status=DeliveryStatus.SUPERSEDED, ended_at=now(), detail="something newer is told instead")
-            )
     ended = sa.case((sa.bindparam("is_ended", type_=sa.Boolean), now()))
     statement = (
         insert(db, deliveries)
@@ -75,6 +63,38 @@ def add(db: sa.Connection, outgoing: Sequence[Outgoing]) -> None:
         .on_conflict_do_nothing()
     )
     db.execute(statement, [_row(each) for each in outgoing])
+    replacing = {each.notification.incident.id for each in outgoing if _replaces(each) and each.notification.incident}
+    if replacing:
+        _supersede(db, sorted(replacing))
+
+
+def _replaces(each: Outgoing) -> bool:
+    return each.notification.kind in _REPLACES and each.status is DeliveryStatus.PENDING
+
+
+def _supersede(db: sa.Connection, incident_ids: Sequence[str]) -> None:
+    """Withdraw what waits where something newer waits too.
+
+    Judged by what is stored: whoever writes the same once more, since nobody could tell whether it was committed,
+    withdraws nothing that was written last.
+    """
+    newer = deliveries.alias("newer")
+    db.execute(
+        sa.update(deliveries)
+        .where(
+            deliveries.c.incident_id.in_(incident_ids),
+            deliveries.c.status == DeliveryStatus.PENDING,
+            deliveries.c.kind.in_(_REPLACEABLE),
+            sa.exists().where(
+                newer.c.incident_id == deliveries.c.incident_id,
+                newer.c.notifier == deliveries.c.notifier,
+                newer.c.id > deliveries.c.id,
+                newer.c.status == DeliveryStatus.PENDING,
+                newer.c.kind.in_(tuple(_REPLACES)),
+            ),
+        )
+        .values(status=DeliveryStatus.SUPERSEDED, ended_at=now(), detail="something newer is told instead")
+    )
 
 
 def _row(each: Outgoing) -> dict[str, Any]:
@@ -156,6 +176,7 @@ def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], mo
             row.c.status == DeliveryStatus.PENDING,
             row.c.notifier == notifier,
             row.c.kind.in_(tuple(set(kinds) - ALONE)),
+            row.c.faults == 0,  # what the notifier's code breaks on would break the digest
             ~_has_earlier(row, (DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)),
         )
         .order_by(row.c.id)
@@ -303,6 +324,25 @@ def _mine(delivery_id: int, owner: str, attempt: int) -> sa.ColumnElement[bool]:
     )
 
 
+def told_without(db: sa.Connection, keys: Sequence[tuple[str, str]]) -> None:
+    """End deliveries that were made while the store could not be written to.
+
+    Args:
+        db: A transaction that writes.
+        keys: Notification and notifier of each.
+    """
+    for notification_id, notifier in keys:
+        db.execute(
+            sa.update(deliveries)
+            .where(
+                deliveries.c.notification_id == notification_id,
+                deliveries.c.notifier == notifier,
+                deliveries.c.status == DeliveryStatus.PENDING,
+            )
+            .values(status=DeliveryStatus.DELIVERED, ended_at=now(), detail="told while the store did not answer")
+        )
+
+
 def thread_of(db: sa.Connection, incident_id: str, notifier: str) -> str:
     """What the notifier last called its message about an incident; empty when there is none."""
     found = db.execute(
@@ -341,4 +381,5 @@ __all__ = [
     "put_back",
     "put_into_digest",
     "thread_of",
+    "told_without",
 ]

@@ -32,12 +32,18 @@ _SQLITE = {
     "is locked": "another program keeps the database file locked: end it, or use PostgreSQL for several writers",
 }
 
+_ABOUT_DATA = frozenset({"22", "23", "54"})
+"""Classes of PostgreSQL's error codes: what cannot be a value, breaks a constraint, is beyond a limit. A missing right
+or table (42) is none: what waits can be written once somebody has put that right."""
+
 
 def is_about_data(error: BaseException) -> bool:
     """Whether the very same write would fail again: what was to be written is at fault, not the database's state."""
-    return isinstance(error, exc.DataError | exc.IntegrityError | exc.ProgrammingError) or not isinstance(
-        error, exc.SQLAlchemyError | OSError | StoreError
-    )
+    if isinstance(error, exc.DBAPIError):
+        if state := getattr(error.orig, "sqlstate", None):
+            return str(state)[:2] in _ABOUT_DATA
+        return isinstance(error, exc.DataError | exc.IntegrityError | exc.InterfaceError | exc.ProgrammingError)
+    return isinstance(error, exc.StatementError) or not isinstance(error, exc.SQLAlchemyError | OSError | StoreError)
 
 
 def explained(error: BaseException, url: sa.URL) -> StoreError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.store.entry import CallBegan, Entry
+from deepguard.store.numbers import finite, moment
 from deepguard.store.tables import calls, incidents, pictures, transitions, verdicts
 from deepguard.store.text import storable, to_json
 from deepguard.store.writing import insert
@@ -79,40 +79,31 @@ def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
     return {
         "id": storable(began.call.id),
         "process_id": process_id,
-        "started_at": began.call.started_at,
+        "started_at": moment(began.call.started_at),
         "metadata": to_json(dict(began.call.metadata)),
         "detector": storable(began.detector),
         "simulated": began.simulated,
     }
 
 
-def _number(value: Any) -> float | None:
-    # A detector is somebody else's code: its numbers may be numpy's, or none.
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _signal(value: Any) -> Any:
-    return value if isinstance(value, bool) else storable(value) if isinstance(value, str) else _number(value)
+    return value if isinstance(value, bool) else storable(value) if isinstance(value, str) else finite(value)
 
 
 def _verdict_row(call_id: str, verdict: Verdict) -> dict[str, Any]:
     return {
         "call_id": storable(call_id),
-        "received_at": verdict.received_at,
+        "received_at": moment(verdict.received_at),
         "participant_id": storable(verdict.participant_id),
         "track_id": storable(verdict.track_id),
         "source": verdict.source.value,
         "judgement": verdict.judgement.value,
-        "score": _number(verdict.score),
+        "score": finite(verdict.score),
         "detector": storable(verdict.detector),
         "model": storable(verdict.model),
         "message": storable(verdict.message),
         "sample_id": storable(verdict.sample_id) if verdict.sample_id else None,
-        "captured_at": _number(verdict.captured_at),
+        "captured_at": finite(verdict.captured_at),
         "signals": to_json({str(name): _signal(value) for name, value in verdict.signals.items()}),
         "blind": verdict.blind.value if verdict.blind else None,
     }
@@ -121,7 +112,7 @@ def _verdict_row(call_id: str, verdict: Verdict) -> dict[str, Any]:
 def _transition_row(change: Transition) -> dict[str, Any]:
     row: dict[str, Any] = {
         "call_id": storable(change.call_id),
-        "at": change.at,
+        "at": moment(change.at),
         "participant_id": storable(change.participant_id),
         "source": change.source.value if change.source else None,
     }
@@ -140,9 +131,9 @@ def _incident_row(incident: Incident, notification: Notification) -> dict[str, A
         "id": incident.id,
         "call_id": storable(incident.call_id),
         "participant_id": storable(incident.participant_id),
-        "opened_at": incident.opened_at,
-        "updated_at": incident.updated_at,
-        "resolved_at": incident.resolved_at,
+        "opened_at": moment(incident.opened_at),
+        "updated_at": moment(incident.updated_at),
+        "resolved_at": None if incident.resolved_at is None else moment(incident.resolved_at),
         "resolution": incident.resolution.value if incident.resolution else None,
         "level": str(incident.level),
         "peak": str(incident.peak),
