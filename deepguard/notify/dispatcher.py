@@ -23,6 +23,7 @@ from deepguard.notify.outbox import Outbox
 from deepguard.notify.planning import Planner, ShouldNotify
 from deepguard.notify.repeats import Repeats
 from deepguard.notify.route import Route, build_routes
+from deepguard.notify.unwritten import Unwritten
 from deepguard.store import upkeep
 from deepguard.store.entry import Entry, Planned
 from deepguard.store.store import Store
@@ -76,9 +77,12 @@ class Dispatcher:
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
         self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw, only=only)
-        self._lanes = {route.name: Lane(route, self._outbox, self._told) for route in self.planner.routes.values()}
+        self.journal = Journal(store, self.process_id, self._committed, self._wake_all)
+        self._lanes = {
+            route.name: Lane(route, self._outbox, self._told, Unwritten(route, self.journal, draw))
+            for route in self.planner.routes.values()
+        }
         self._repeats = Repeats(self.planner)
-        self.journal = Journal(store, self.process_id, self._committed)
         self._keeper = Keeper(
             store,
             self.process_id,
@@ -155,8 +159,7 @@ class Dispatcher:
         """
         stored, news = await acknowledging.acknowledge(self._store, self.planner, incident_id, by)
         if news:
-            for lane in self._lanes.values():
-                lane.wake()
+            self._wake_all()
         return stored is not None
 
     async def drain(self, seconds: float) -> bool:
@@ -199,6 +202,10 @@ class Dispatcher:
     def _committed(self, batch: Sequence[Planned]) -> None:
         for name in {each.notifier for planned in batch for each in planned.outgoing}:
             self._wake(name)
+
+    def _wake_all(self) -> None:
+        for lane in self._lanes.values():
+            lane.wake()
 
     def _wake(self, name: str) -> None:
         if (lane := self._lanes.get(name)) is not None:

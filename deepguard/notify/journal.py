@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from loguru import logger
 
 from deepguard.errors import StoreError
+from deepguard.model import DeliveryStatus
 from deepguard.store import deliveries
-from deepguard.store.entry import Planned
+from deepguard.store.entry import Outgoing, Planned
 from deepguard.store.faults import is_about_data
 from deepguard.store.history import write_history
 from deepguard.store.store import Store
@@ -25,6 +27,15 @@ MOST_WAITING = 10_000
 """Entries kept in memory while the store fails; beyond that the oldest go, those that tell nobody anything first."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
+STRANDED_SECONDS = 2.0
+"""Seconds after which an alert that the store has not taken is told without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    planned: Planned
+    since: float
+    """Monotonic seconds."""
 
 
 class Journal:
@@ -37,13 +48,20 @@ class Journal:
         down_since: Unix time since when it cannot; 0 while it can.
     """
 
-    def __init__(self, store: Store, process_id: str, on_committed: Callable[[Sequence[Planned]], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        process_id: str,
+        on_committed: Callable[[Sequence[Planned]], None],
+        on_failed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Wait for ``start``.
 
         Args:
             store: An open store.
             process_id: This process, as the store knows it.
             on_committed: Told what is on disk now; must not raise.
+            on_failed: Told that the store could not be written to; must not raise.
         """
         self.lost = 0
         self.skipped = 0
@@ -52,7 +70,10 @@ class Journal:
         self._store = store
         self._process_id = process_id
         self._on_committed = on_committed
-        self._waiting: deque[Planned] = deque()
+        self._on_failed = on_failed
+        self._waiting: deque[_Waiting] = deque()
+        self._writing: Sequence[_Waiting] = ()
+        self._told_without: set[tuple[str, str]] = set()
         self._urgent = asyncio.Event()
         self._news = asyncio.Event()
         self._flushed = asyncio.Event()
@@ -62,7 +83,7 @@ class Journal:
     @property
     def waiting(self) -> int:
         """Entries that are in memory only."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._writing)
 
     def start(self) -> None:
         """Begin to write."""
@@ -73,7 +94,7 @@ class Journal:
         """Take an entry. Never blocks."""
         if len(self._waiting) >= MOST_WAITING:
             self._make_room()
-        self._waiting.append(planned)
+        self._waiting.append(_Waiting(planned, time.monotonic()))
         self._flushed.clear()
         self._news.set()
         if planned.outgoing:
@@ -84,29 +105,58 @@ class Journal:
         self._urgent.set()
         await self._flushed.wait()
 
+    def stranded(self, notifier: str) -> Outgoing | None:
+        """The oldest alert to a notifier that the store has not taken for seconds, and that nobody was told of yet."""
+        late = time.monotonic() - STRANDED_SECONDS
+        for waiting in self._in_memory():
+            if waiting.since > late:
+                return None
+            for each in waiting.planned.outgoing:
+                if (
+                    each.notifier == notifier
+                    and each.status is DeliveryStatus.PENDING
+                    and _key(each) not in self._told_without
+                ):
+                    return each
+        return None
+
+    def told_without_store(self, outgoing: Outgoing) -> None:
+        """Note that a stranded alert was delivered: the store, when it is back, need not tell it."""
+        self._told_without.add(_key(outgoing))
+
+    def _in_memory(self) -> Iterator[_Waiting]:
+        yield from self._writing
+        yield from self._waiting
+
     async def close(self) -> None:
         """End; what is not on disk then is lost, and said so. Safe twice."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
-        told = [notification.id for planned in self._waiting for notification in planned.entry.notifications]
-        if told:
+        untold = [
+            each.notification.id
+            for waiting in self._in_memory()
+            for each in waiting.planned.outgoing
+            if _key(each) not in self._told_without
+        ]
+        if untold:
             logger.error(
-                "The store could not be written to before the end ({}): lost {} notifications: {}",
+                "The store could not be written to before the end ({}); {} deliveries are lost, of: {}",
                 self.down or "no time was left",
-                len(told),
-                ", ".join(told[:20]),
+                len(untold),
+                ", ".join(dict.fromkeys(untold[:20])),
             )
         self._waiting.clear()
+        self._writing = ()
 
     def _make_room(self) -> None:
-        for index, planned in enumerate(self._waiting):
-            if not planned.outgoing:
+        for index, waiting in enumerate(self._waiting):
+            if not waiting.planned.outgoing:
                 del self._waiting[index]
                 self.skipped += 1
                 return
-        gone = self._waiting.popleft()
+        gone = self._waiting.popleft().planned
         self.lost += 1
         logger.error(
             "{} entries wait for the store; lost: {}",
@@ -118,19 +168,17 @@ class Journal:
         pause = FIRST_PAUSE
         while True:
             await self._next()
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._writing = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
-                await self._write(batch)
+                await self._write([waiting.planned for waiting in self._writing])
             except StoreError as error:
-                self._waiting.extendleft(reversed(batch))
+                self._waiting.extendleft(reversed(self._writing))
+                self._writing = ()
                 self._failed(error)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
                 continue
-            except asyncio.CancelledError:
-                # It may or may not be on disk; close tells of it.
-                self._waiting.extendleft(reversed(batch))
-                raise
+            self._writing = ()
             pause = FIRST_PAUSE
             self._recovered()
             if not self._waiting:
@@ -140,7 +188,7 @@ class Journal:
         while not self._waiting:
             self._news.clear()
             await self._news.wait()
-        if not any(planned.outgoing for planned in self._waiting) and not self._urgent.is_set():
+        if not any(waiting.planned.outgoing for waiting in self._waiting) and not self._urgent.is_set():
             try:
                 async with asyncio.timeout(LINGER):
                     await self._urgent.wait()
@@ -154,10 +202,11 @@ class Journal:
         Raises:
             StoreError: The store failed, and nothing of the batch is written.
         """
+        written = [self._as_it_stands(each) for planned in batch for each in planned.outgoing]
 
         def work(db: sa.Connection) -> None:
             write_history(db, [planned.entry for planned in batch], self._process_id)
-            deliveries.add(db, [each for planned in batch for each in planned.outgoing])
+            deliveries.add(db, written)
 
         try:
             await self._store.write(work)
@@ -170,7 +219,24 @@ class Journal:
             for planned in batch:
                 await self._write([planned])
             return
+        await self._settle(written)
         self._on_committed(batch)
+
+    def _as_it_stands(self, each: Outgoing) -> Outgoing:
+        if _key(each) not in self._told_without:
+            return each
+        return replace(each, status=DeliveryStatus.DELIVERED, detail="told while the store could not be written to")
+
+    async def _settle(self, written: Sequence[Outgoing]) -> None:
+        """End what was told while it was being written: it must not be told again."""
+        told = [each for each in written if _key(each) in self._told_without]
+        late = [_key(each) for each in told if each.status is DeliveryStatus.PENDING]
+        if late:
+            try:
+                await self._store.write(lambda db: deliveries.told_without(db, late))
+            except StoreError as error:
+                logger.warning("{} deliveries may be made again: {}", len(late), error)
+        self._told_without.difference_update(_key(each) for each in told)
 
     def _leave_out(self, planned: Planned, error: Exception) -> None:
         self.lost += bool(planned.outgoing)
@@ -187,6 +253,7 @@ class Journal:
             self.down_since = time.time()
             logger.error("The store cannot be written to, alerts wait in memory: {}", error)
         self.down = str(error)
+        self._on_failed()
 
     def _recovered(self) -> None:
         if self.down:
@@ -195,4 +262,8 @@ class Journal:
         self.down, self.down_since = "", 0.0
 
 
-__all__ = ["MOST_WAITING", "Journal"]
+def _key(each: Outgoing) -> tuple[str, str]:
+    return each.notification.id, each.notifier
+
+
+__all__ = ["MOST_WAITING", "STRANDED_SECONDS", "Journal"]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
 
 from deepguard.errors import NotifyError, StoreError
-from deepguard.model import Delivery, DeliveryStatus
+from deepguard.model import Delivery, DeliveryStatus, Notification
 from deepguard.notify.failure import kind_and_lines
 from deepguard.notify.outbox import LEASE_MARGIN, Claim, Failure, Idle, Outbox
 from deepguard.notify.route import Route
+from deepguard.notify.unwritten import Unwritten
+from deepguard.store.entry import Outgoing
 from deepguard.text import one_line
 
+CLAIM_SECONDS = 10.0
+"""Seconds that the store gets to say what is to be delivered."""
 STORE_SECONDS = 0.5
 """Seconds until a store that failed is asked again."""
 CLOSE_TIMEOUT = 2.0
@@ -53,17 +57,26 @@ class Lane:
         counts: What became of its attempts.
     """
 
-    def __init__(self, route: Route, outbox: Outbox, on_delivery: Callable[[Delivery], None]) -> None:
+    def __init__(
+        self,
+        route: Route,
+        outbox: Outbox,
+        on_delivery: Callable[[Delivery], None],
+        unwritten: Unwritten | None = None,
+    ) -> None:
         """Wait for ``open``.
 
         Args:
             route: The notifier.
             outbox: Where deliveries come from.
             on_delivery: Told how each attempt ended; must not raise.
+            unwritten: Where they come from while the store fails.
         """
         self.route = route
         self.counts = Counts()
         self._outbox = outbox
+        self._unwritten = unwritten
+        self._store_fails = False
         self._on_delivery = on_delivery
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -114,6 +127,11 @@ class Lane:
                 if isinstance(found, Claim):
                     await self._deliver(found)
                     continue
+                if self._unwritten is not None and self._store_fails:
+                    stranded = self._unwritten.claim()
+                    if stranded is not None:
+                        await self._deliver_unwritten(self._unwritten, stranded)
+                        continue
                 if not self._news.is_set():
                     self._idle.set()
                 await self._wait(found.seconds)
@@ -130,41 +148,53 @@ class Lane:
 
     async def _claim(self) -> Claim | Idle:
         try:
-            return await self._outbox.claim(self.route)
-        except StoreError:
-            return Idle(STORE_SECONDS)  # whoever writes to the store says what is wrong with it
+            # What is taken after that nobody waits for: another attempt takes it when its lease ends.
+            async with asyncio.timeout(CLAIM_SECONDS):
+                found = await self._outbox.claim(self.route)
+        except (StoreError, TimeoutError):
+            self._store_fails = True  # whoever writes to the store says what is wrong with it
+            return Idle(STORE_SECONDS)
+        self._store_fails = False
+        return found
 
     async def _deliver(self, claim: Claim) -> None:
+        failure, thread = await self._send(claim.notification)
+        if failure is not None and self._closing:
+            await self._settle(lambda: self._outbox.release(self.route, claim))
+        elif failure is None:
+            self._tell(await self._settle(lambda: self._outbox.delivered(self.route, claim, thread)) or [])
+        else:
+            ended = await self._settle(lambda: self._outbox.failed(self.route, claim, failure)) or []
+            dead = any(delivery.status is DeliveryStatus.DEAD for delivery in ended)
+            replay = f"; it is dead: `deepguard deliveries replay {claim.delivery_id}` tries again" if dead else ""
+            self._warn(claim.notification, failure, replay, logger.error if dead else logger.warning)
+            self._tell(ended)
+
+    async def _deliver_unwritten(self, unwritten: Unwritten, stranded: Outgoing) -> None:
+        failure, _ = await self._send(stranded.notification)
+        if failure is not None:
+            self._warn(stranded.notification, failure, "", logger.warning)
+        self._tell(unwritten.ended(stranded, failure))
+
+    async def _send(self, notification: Notification) -> tuple[Failure | None, str]:
+        """Make one attempt; why it failed, and what the service calls what it took."""
         self.counts.attempts += 1
         thread: str | None = None
 
         async def send() -> None:
             nonlocal thread
             await self._start()
-            thread = await self.route.notifier.send(claim.notification)
+            thread = await self.route.notifier.send(notification)
 
         failure = await self._attempt(send, "send")
-        if failure is not None and self._closing:
-            await self._settle(lambda: self._outbox.release(self.route, claim))
-        elif failure is None:
-            receipt = one_line(thread, 500) if isinstance(thread, str) else ""
-            self._tell(await self._settle(lambda: self._outbox.delivered(self.route, claim, receipt)) or [])
-        else:
+        if failure is not None and not self._closing:
             self.counts.failed += 1
-            ended = await self._settle(lambda: self._outbox.failed(self.route, claim, failure)) or []
-            dead = any(delivery.status is DeliveryStatus.DEAD for delivery in ended)
-            log = logger.error if dead else logger.warning
-            log(
-                "The notifier {} did not deliver {} ({}): {}{}",
-                self.route.name,
-                claim.notification.id,
-                claim.notification.kind,
-                failure.detail,
-                f"; it is dead: `deepguard deliveries replay {claim.delivery_id}` tries again" if dead else "",
-            )
-            self._tell(ended)
+        return failure, one_line(thread, 500) if isinstance(thread, str) else ""
 
-    def _tell(self, ended: list[Delivery]) -> None:
+    def _warn(self, told: Notification, failure: Failure, more: str, log: Callable[..., None]) -> None:
+        log("The notifier {} did not deliver {} ({}): {}{}", self.route.name, told.id, told.kind, failure.detail, more)
+
+    def _tell(self, ended: Sequence[Delivery]) -> None:
         delivered = sum(delivery.status is DeliveryStatus.DELIVERED for delivery in ended)
         self.counts.delivered += delivered
         self.counts.digests += int(delivered > 1)
@@ -231,7 +261,8 @@ class Lane:
 
     def _unexpected(self, error: BaseException, what: str) -> Failure:
         logger.error("The notifier {} failed to {}: {}", self.route.name, what, kind_and_lines(error))
-        return Failure(f"{type(error).__name__}; see the log", fault=True)
+        # What the operating system says of a connection is no bug, even where the notifier does not say it in its words.
+        return Failure(f"{type(error).__name__}; see the log", fault=not isinstance(error, OSError))
 
 
 __all__ = ["CLOSE_TIMEOUT", "END_TIMEOUT", "Counts", "Lane"]

@@ -10,6 +10,8 @@ from deepguard.store.work import Result, Work
 
 POOL = 5
 """Connections that are kept open; as many more are opened when there is much to do."""
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 10.0
 POOL_SECONDS = 10.0
 """How long a transaction waits for a connection."""
 
@@ -28,7 +30,13 @@ class PostgresqlDatabase:
         """
         try:
             self._engine = create_async_engine(
-                url, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_SECONDS, pool_pre_ping=True
+                url,
+                pool_size=POOL,
+                max_overflow=POOL,
+                pool_timeout=POOL_SECONDS,
+                pool_pre_ping=True,
+                # A server that is cut off answers nothing, not even a refusal.
+                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS},
             )
         except ModuleNotFoundError:
             raise StoreError(

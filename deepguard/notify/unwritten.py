@@ -1,0 +1,92 @@
+"""Alerts that the store does not take: told all the same, out of memory, until it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from deepguard.model import Delivery, DeliveryStatus
+from deepguard.notify.destination import Destination, Draw, failed, fresh, permit, refused, succeeded
+from deepguard.notify.journal import Journal
+from deepguard.notify.outbox import LEASE_MARGIN, Failure
+from deepguard.notify.route import Route
+from deepguard.store.entry import Outgoing
+
+
+class Unwritten:
+    """One notifier's alerts that are in memory only.
+
+    Nothing here outlives the process, and other hosts know nothing of it: breaker and rate are this process's own.
+    """
+
+    def __init__(self, route: Route, journal: Journal, draw: Draw) -> None:
+        """Take from a journal.
+
+        Args:
+            route: The notifier.
+            journal: What waits for the store.
+            draw: Draws waits.
+        """
+        self._route = route
+        self._journal = journal
+        self._draw = draw
+        self._destination: Destination | None = None
+        self._probe = False
+
+    def claim(self) -> Outgoing | None:
+        """The next alert that may be told now, if there is one."""
+        found = self._journal.stranded(self._route.name)
+        if found is None:
+            return None
+        now, route = time.time(), self._route
+        asked = permit(
+            self._destination or fresh(route.burst, now),
+            rate=route.rate,
+            burst=route.burst,
+            now=now,
+            lease=route.timeout + LEASE_MARGIN,
+        )
+        self._destination, self._probe = asked.destination, asked.probe
+        return found if asked.go else None
+
+    def ended(self, outgoing: Outgoing, failure: Failure | None) -> Sequence[Delivery]:
+        """Note how an attempt ended."""
+        now = time.time()
+        known = self._destination or fresh(self._route.burst, now)
+        status, detail = DeliveryStatus.DELIVERED, ""
+        if failure is None:
+            self._destination = succeeded(known, probe=self._probe)
+        else:
+            status, detail = DeliveryStatus.PENDING, failure.detail
+            if failure.refused:
+                self._destination = refused(
+                    known, now=now, detail=detail, draw=self._draw, probe=self._probe, again=failure.retryable
+                )
+            else:
+                # Also what would be dead: the store, when it is back, tries it once more and keeps it to be seen.
+                self._destination = failed(
+                    known,
+                    now=now,
+                    detail=detail,
+                    draw=self._draw,
+                    probe=self._probe,
+                    retry_after=failure.retry_after,
+                )
+        if failure is None:
+            self._journal.told_without_store(outgoing)
+        told = outgoing.notification
+        return [
+            Delivery(
+                notification_id=told.id,
+                call_id=told.call_id,
+                notifier=outgoing.notifier,
+                status=status,
+                at=now,
+                seconds=max(0.0, now - told.at),
+                attempts=1,
+                detail=detail,
+            )
+        ]
+
+
+__all__ = ["Unwritten"]

@@ -1,0 +1,127 @@
+"""An alert reaches people also while the store cannot be written to, and is not told twice when it can again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deepguard.errors import NotifyError
+from deepguard.model import Delivery, DeliveryStatus, Notification
+from deepguard.notify.dispatcher import Dispatcher
+from deepguard.notify.route import Route
+from deepguard.store import letters
+from deepguard.store.entry import Entry
+from deepguard.store.store import Store
+from deepguard.testing import RecordingNotifier, make_notification
+
+SECONDS = 10.0
+
+
+class Refusing(RecordingNotifier):
+    """Refuses so many notifications before it takes any."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.refusals = times
+
+    async def send(self, notification: Notification) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise NotifyError("not now")
+        await super().send(notification)
+
+
+class Watched:
+    """A dispatcher on a file that can be taken away."""
+
+    def __init__(self, folder: Path, notifier: RecordingNotifier) -> None:
+        self.file = folder / "deepguard.db"
+        self.away = folder / "away.db"
+        self.store = Store(f"sqlite:///{self.file}")
+        self.ended: list[Delivery] = []
+        route = Route(name="desk", notifier=notifier, rate=1000, burst=1000)
+        self.dispatcher = Dispatcher(self.store, [route], on_delivery=self.ended.append)
+
+    def take_away(self) -> None:
+        self.file.rename(self.away)
+
+    def bring_back(self) -> None:
+        self.away.rename(self.file)
+
+    async def written(self) -> list[letters.Letter]:
+        async with asyncio.timeout(SECONDS):
+            await self.dispatcher.journal.flushed()
+        return await self.store.read(lambda db: letters.find(db))
+
+
+@pytest.fixture
+async def watched(tmp_path):
+    notifier = RecordingNotifier()
+    watched = Watched(tmp_path, notifier)
+    await watched.dispatcher.start()
+    yield watched, notifier
+    await watched.dispatcher.close()
+
+
+async def test_it_is_told_without_the_store_and_written_down_later(watched):
+    it, notifier = watched
+    it.take_away()
+    alert = make_notification()
+    it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
+    assert await notifier.wait_for(1, SECONDS) == [alert]
+    assert "the file is gone" in it.dispatcher.journal.down
+    assert it.dispatcher.journal.waiting == 1
+    it.bring_back()
+    (letter,) = await it.written()
+    assert letter.status == DeliveryStatus.DELIVERED
+    assert it.dispatcher.journal.down == ""
+    later = make_notification()
+    it.dispatcher.record(Entry(call_id="c", notifications=(later,)))
+    assert await notifier.wait_for(2, SECONDS) == [alert, later]
+    assert [(each.notification_id, each.status) for each in it.ended] == [
+        (alert.id, DeliveryStatus.DELIVERED),
+        (later.id, DeliveryStatus.DELIVERED),
+    ]
+
+
+async def test_what_could_not_be_told_meanwhile_is_told_by_the_store(tmp_path):
+    notifier = Refusing(1)
+    it = Watched(tmp_path, notifier)
+    await it.dispatcher.start()
+    try:
+        it.take_away()
+        alert = make_notification()
+        it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
+        async with asyncio.timeout(SECONDS):
+            while notifier.refusals:
+                await asyncio.sleep(0.01)
+        it.bring_back()
+        assert await notifier.wait_for(1, SECONDS) == [alert]
+        assert len(await it.written()) == 1
+    finally:
+        await it.dispatcher.close()
+
+
+async def test_what_was_told_is_not_called_lost_at_the_end(watched, logged):
+    it, notifier = watched
+    it.take_away()
+    it.dispatcher.record(Entry(call_id="c", notifications=(make_notification(),)))
+    await notifier.wait_for(1, SECONDS)
+    await it.dispatcher.close(0.1)
+    assert "are lost" not in "".join(logged)
+
+
+async def test_what_nobody_was_told_is_called_lost_at_the_end(tmp_path, logged):
+    notifier = Refusing(10_000)
+    it = Watched(tmp_path, notifier)
+    await it.dispatcher.start()
+    it.take_away()
+    alert = make_notification()
+    it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
+    async with asyncio.timeout(SECONDS):
+        while notifier.refusals == 10_000:
+            await asyncio.sleep(0.01)
+    await it.dispatcher.close(0.1)
+    assert f"1 deliveries are lost, of: {alert.id}" in "".join(logged)
