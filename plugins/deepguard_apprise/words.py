@@ -13,7 +13,7 @@ MOST_CONTEXT = 10
 """Lines of context that are shown."""
 
 # What begins a mention, a link or markup in one of the services: @everyone, <!channel>, [text](link), https://, www.
-_SPECIAL = re.compile(r"@|<|>|\]\(|://|\bwww\.", re.IGNORECASE)
+_SPECIAL = re.compile(r"@|<|>|\]\(|://|www\.", re.IGNORECASE)
 _HARMLESS = {"@": "@\u200b", "<": "\u2039", ">": "\u203a", "](": "] (", "://": "[:]//"}
 
 

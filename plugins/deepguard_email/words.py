@@ -6,7 +6,7 @@ import hashlib
 import re
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]")
-_LINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_LINK = re.compile(r"://|www\.", re.IGNORECASE)
 
 
 def one_line(text: str, limit: int) -> str:
