@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 QUIET = {
+    "alembic": "WARNING",
     "pipecat": "WARNING",
     # Warns on every call: of a screen that nobody shares, of tracks that end. The guard tells what matters of it.
     "pipecat.transports.smallwebrtc": "ERROR",

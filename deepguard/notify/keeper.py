@@ -135,7 +135,7 @@ class Keeper:
 
         self.backlogs, late, in_force, acknowledged = await self._store.read(read)
         self.looked_at = time.time()
-        self._planner.silences = [_silence(row) for row in in_force]
+        self._planner.silences = [Silence.stored(row) for row in in_force]
         for incident_id, at, by in acknowledged:
             self._repeats.forget(incident_id)
             self._on_acknowledged(incident_id, at, by)
@@ -217,10 +217,6 @@ class Keeper:
 
         while await self._store.write(work) and not self._stop.is_set():
             pass
-
-
-def _silence(row: Mapping[str, Any]) -> Silence:
-    return Silence(**{name: value for name, value in row.items() if name != "created_at"})
 
 
 __all__ = ["Keeper", "OnAcknowledged"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from deepguard.config import times
@@ -44,6 +44,11 @@ class Silence:
     kinds: tuple[str, ...] = ()
     created_by: str = ""
     comment: str = ""
+
+    @classmethod
+    def stored(cls, row: Mapping[str, Any]) -> Silence:
+        """Make one of what ``store.silences.in_force`` found."""
+        return cls(**{name: value for name, value in row.items() if name != "created_at"})
 
     def __str__(self) -> str:
         """Which one it is, for people."""

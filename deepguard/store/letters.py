@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from deepguard.model import DeliveryStatus, Notification
 from deepguard.store.clock import now
 from deepguard.store.codec import decode
+from deepguard.store.lookup import in_parts
 from deepguard.store.tables import deliveries, notifications
 
 _UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
@@ -145,8 +146,8 @@ def _change(
     if notifier is not None:
         wanted = wanted.where(c.notifier == notifier)
     found = [int(row[0]) for row in db.execute(wanted)]
-    if found:
-        db.execute(sa.update(deliveries).where(c.id.in_(found)).values(changed))
+    for part in in_parts(found):
+        db.execute(sa.update(deliveries).where(c.id.in_(part)).values(changed))
     return found
 
 
