@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 from deepguard.config.suggest import did_you_mean
 from deepguard.errors import ConfigError, DeepguardError
 
-COMMANDS = ("run", "check", "init", "schema", "plugins")
-"""Each is the function of that name in the module of that name."""
+COMMANDS = ("run", "check", "init", "schema", "plugins", "notify-test", "incidents", "ack")
+"""Each is the function of that name, with ``_`` for ``-``, in the module of that name."""
 
-GROUPS = ("detector",)
+GROUPS = ("deliveries", "silence", "detector")
 """Each is the Typer named ``app`` in the module of that name."""
 
 INTERRUPTED = 130
@@ -32,12 +32,13 @@ class CommandLine(TyperGroup):
         """Import one command; None when there is none of that name."""
         if cmd_name not in (*COMMANDS, *GROUPS):
             return None
-        module = import_module(f"deepguard.cli.{cmd_name}")
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"deepguard.cli.{name}")
         if cmd_name in GROUPS:
             command = typer.main.get_group(module.app)
         else:
             single = _typer()
-            single.command(cmd_name)(getattr(module, cmd_name))
+            single.command(cmd_name)(getattr(module, name))
             command = typer.main.get_command(single)
         command.name = cmd_name
         return command

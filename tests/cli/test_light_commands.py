@@ -39,6 +39,11 @@ def test_help_lists_every_command():
         "init",
         "schema",
         "plugins",
+        "notify-test",
+        "incidents",
+        "ack",
+        "deliveries",
+        "silence",
         "detector",
     ]
 

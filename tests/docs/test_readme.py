@@ -180,7 +180,13 @@ def real_commands(command: Any, words: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def test_the_table_of_commands_is_the_command_line() -> None:
     told = [code(row[0])[0].replace("\\|", "|") for row in table(PAGE, "command")]
-    parsed = {re.sub(r" *\[.*", "", one).removeprefix("deepguard "): re.findall(r"\[(.*?)\]", one) for one in told}
+    parsed: dict[str, list[str]] = {}
+    for one in told:
+        name = re.match(r"deepguard ([a-z-]+(?: [a-z]+)*)", one)
+        assert name, one
+        # What stands in brackets may be left out; the rest are arguments, and options with their values.
+        needed = re.sub(r"\[.*?\]", "", one[name.end() :])
+        parsed[name[1]] = re.findall(r"\[(.*?)\]", one) + re.findall(r"--[a-z-]+(?: [^\s-]+)?|[A-Z]+", needed)
     real = real_commands(get_command(app))
     assert set(parsed) == set(real)
     for name, parts in parsed.items():

@@ -1,0 +1,110 @@
+"""`deepguard incidents`: what was, and what still is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepguard.cli.durations import span
+from deepguard.cli.showing import print_json, print_table, say, short
+from deepguard.cli.stored import ConfigOption, JsonOption, load, read
+from deepguard.model import Resolution
+from deepguard.text import one_line
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from deepguard.model import Incident
+    from deepguard.store.incidents import StoredIncident
+
+SHOWN_ID = 12
+"""Characters of an incident's id in a table: enough for `ack` and the other commands."""
+
+ENDS = {
+    Resolution.CLEARED: "no longer suspected",
+    Resolution.CALL_ENDED: "the call ended",
+    Resolution.GUARD_LOST: "the guard stopped",
+}
+
+
+def incidents(
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that are not resolved.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10000, help="How many at most.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List incidents, newest first: who was suspected, since when, and what became of it."""
+    from deepguard.store.clock import now
+    from deepguard.store.incidents import find
+
+    def work(db: sa.Connection) -> tuple[list[StoredIncident], float]:
+        time = db.execute(now().select()).scalar_one()
+        return find(db, is_open=True if only_open else None, limit=limit + 1), float(time)
+
+    found, at = read(load(config).config, work)
+    cut = len(found) > limit
+    found = found[:limit]
+    if as_json:
+        print_json({"incidents": [incident_dict(stored) for stored in found]})
+        return
+    if not found:
+        say("No incident is open." if only_open else "There are no incidents.")
+        return
+    headings = ("Incident", "Since", "Level", "Participant", "Call", "State", "Tracks", "Detector")
+    print_table(headings, (_cells(stored, at) for stored in found), whole=("Incident", "Since"))
+    if cut:
+        say(f"There are more; --limit shows more than {limit}.")
+
+
+def incident_dict(stored: StoredIncident) -> dict[str, Any]:
+    """An incident as programs read it; times are Unix times in seconds."""
+    incident = stored.incident
+    return {
+        "id": incident.id,
+        "call": incident.call_id,
+        "participant": incident.participant_id,
+        "level": str(incident.level),
+        "peak": str(incident.peak),
+        "sources": [source.value for source in incident.sources],
+        "opened_at": incident.opened_at,
+        "updated_at": incident.updated_at,
+        "resolved_at": incident.resolved_at,
+        "resolution": incident.resolution.value if incident.resolution else None,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by or None,
+        "detail": incident.detail,
+        "context": dict(incident.context),
+        "detector": stored.detector,
+        "simulated": stored.simulated,
+    }
+
+
+def ended(incident: Incident) -> str:
+    """Why an incident ended, in words; empty while it lasts."""
+    return ENDS[incident.resolution or Resolution.CLEARED] if incident.resolved_at is not None else ""
+
+
+def _cells(stored: StoredIncident, at: float) -> tuple[str, ...]:
+    incident = stored.incident
+    peak = "" if incident.peak == incident.level else f", was {incident.peak}"
+    return (
+        incident.id[:SHOWN_ID],
+        short(incident.opened_at),
+        f"{incident.level}{peak}",
+        one_line(incident.participant_id, 64),
+        incident.call_id,
+        _state(incident, at),
+        ", ".join(incident.sources),
+        f"{stored.detector} (simulation)" if stored.simulated else stored.detector,
+    )
+
+
+def _state(incident: Incident, at: float) -> str:
+    by = f"acknowledged by {one_line(incident.acknowledged_by, 64) or 'somebody'}"
+    if incident.resolved_at is not None:
+        seen = "" if incident.acknowledged_at is None else f"; {by}"
+        return f"resolved after {span(incident.resolved_at - incident.opened_at)}: {ended(incident)}{seen}"
+    if incident.acknowledged_at is not None:
+        return f"{by}, open for {span(at - incident.opened_at)}"
+    return f"open for {span(at - incident.opened_at)}"
