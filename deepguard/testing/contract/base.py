@@ -18,15 +18,13 @@ from deepguard.model import Notification
 from deepguard.testing.endpoint import Answer, Request, ScriptedEndpoint
 from deepguard.testing.outcomes import STATUSES, Outcome
 
-PATIENCE = 10.0
 LONGEST_THREAD = 500
 
 
 def fail(message: str, error: BaseException | None = None) -> NoReturn:
     """Fail a check in words for the author, with the traceback of what their code raised."""
-    __tracebackhide__ = True
     shown = "\n\n" + "".join(traceback.format_exception(error)) if error else ""
-    pytest.fail(message + shown, pytrace=False)
+    raise pytest.fail.Exception(message + shown, pytrace=False) from None
 
 
 class ContractBase:
@@ -41,6 +39,7 @@ class ContractBase:
             a few: ``NotifierContract.statuses | {404: Outcome.DEAD}``. A status that is left out is not checked.
         largest_request: Bytes that the requests for one notification may have in all, whatever the names in it.
         largest_digest: The same for a digest of a hundred.
+        patience: Seconds that one call of the notifier may take, and whatever it does on its way out.
     """
 
     notifier_type: ClassVar[NotifierType]
@@ -49,6 +48,7 @@ class ContractBase:
     statuses: ClassVar[Mapping[int, Outcome]] = dict(STATUSES)
     largest_request: ClassVar[int] = 100_000
     largest_digest: ClassVar[int] = 1_000_000
+    patience: ClassVar[float] = 10.0
 
     endpoint: ScriptedEndpoint
     """The service, in the checks of a notifier that speaks HTTP."""
@@ -95,13 +95,19 @@ class ContractBase:
         if cls._blocks:
             fail(BLOCKED)
         async with ScriptedEndpoint(self.accepts) as self.endpoint:
-            yield self.endpoint.url
-            cls._blocks |= self.endpoint.blocked
+            try:
+                yield self.endpoint.url
+            finally:
+                # Found out once is enough: each check would wait for it again.
+                cls._blocks |= self.endpoint.blocked
 
     # -- means of the checks -----------------------------------------------------------------------------------------
 
     def _made(self, url: str) -> Notifier:
-        notifier = self.make(url)
+        try:
+            notifier = self.make(url)
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            fail("the notifier could not be built from what `settings` returns", error)
         if not isinstance(notifier, Notifier):
             fail(f"the factory built a {type(notifier).__name__}; it has to build a deepguard.Notifier")
         notifier.acknowledge = _acknowledge
@@ -119,7 +125,7 @@ class ContractBase:
                 await notifier.close()
 
     async def _start(self, notifier: Notifier) -> NotifyError | None:
-        timeout = asyncio.timeout(PATIENCE)
+        timeout = asyncio.timeout(self.patience)
         try:
             async with timeout:
                 await notifier.start()
@@ -127,13 +133,13 @@ class ContractBase:
             return error
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             if timeout.expired():
-                fail(f"start took longer than {PATIENCE:g} s: it must neither wait nor try again itself")
+                fail(f"start took longer than {self.patience:g} s: it must neither wait nor try again itself")
             fail(f"start raised {type(error).__name__}: {_NOT_NOTIFY_ERROR}", error)
         return None
 
     async def _send(self, notifier: Notifier, notification: Notification) -> tuple[str, NotifyError | None]:
         """Make one attempt; what ``send`` returned, and the ``NotifyError`` that it raised."""
-        timeout = asyncio.timeout(PATIENCE)
+        timeout = asyncio.timeout(self.patience)
         thread = failure = None
         try:
             async with timeout:
@@ -143,8 +149,8 @@ class ContractBase:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             if timeout.expired():
                 fail(
-                    f"send took longer than {PATIENCE:g} s though the service had answered: it must neither wait nor "
-                    f"try again itself; raise NotifyError(retry_after=…), and core waits"
+                    f"send took longer than {self.patience:g} s though the service had answered: it must neither wait "
+                    f"nor try again itself; raise NotifyError(retry_after=…), and core waits"
                 )
             fail(f"send raised {type(error).__name__}: {_NOT_NOTIFY_ERROR}", error)
         # Not there when the check is that nobody listens.
@@ -188,14 +194,14 @@ class ContractBase:
     async def _see_tasks_end(self, left: set[asyncio.Task[Any]]) -> None:
         if not left:
             return
-        _, running = await asyncio.wait(left, timeout=PATIENCE)
+        _, running = await asyncio.wait(left, timeout=self.patience)
         if running:
             names = ", ".join(sorted(task.get_coro().__qualname__ for task in running))  # pyright: ignore
             fail(f"a task still runs after close: {names}. Cancel it in `close`, and await it there")
 
     async def _see_connections_end(self) -> None:
         try:
-            await self.endpoint.wait_until_left(PATIENCE)
+            await self.endpoint.wait_until_left(self.patience)
         except TimeoutError:
             fail("a connection to the service is still open after close: close the session in `close`")
 
@@ -213,4 +219,4 @@ BLOCKED = (
     "(aiohttp), or asyncio.to_thread around one that is not"
 )
 
-__all__ = ["BLOCKED", "PATIENCE", "ContractBase", "fail"]
+__all__ = ["BLOCKED", "ContractBase", "fail"]
