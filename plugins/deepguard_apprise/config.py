@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from deepguard import PluginConfig
 
@@ -17,14 +17,21 @@ def _checked(url: SecretStr) -> SecretStr:
     return url
 
 
+def _some(urls: object) -> object:
+    # Not min_length: pydantic would call a list empty of which no entry is right.
+    if urls in ([], ()):
+        raise ValueError("must not be empty")
+    return urls
+
+
 ServiceUrl = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_checked)]
 
 
 class AppriseConfig(PluginConfig):
     """The settings of `type: apprise`."""
 
-    urls: tuple[ServiceUrl, ...] = Field(
-        min_length=1,
+    urls: Annotated[tuple[ServiceUrl, ...], BeforeValidator(_some)] = Field(
         max_length=20,
+        json_schema_extra={"minItems": 1},
         description="Addresses of services as Apprise writes them, for example ntfy://ntfy.example/alerts.",
     )

@@ -7,6 +7,7 @@ import re
 
 from apprise import Apprise, AppriseAsset, NotificationManager, NotifyBase, OverflowMode
 
+LIST = "https://appriseit.com/services/"
 LONG_ENOUGH = 1000
 """Characters: a service whose messages may be longer is handed a long notification in several; a shorter one (an SMS,
 which costs) only the first."""
@@ -56,7 +57,7 @@ def service(url: str) -> NotifyBase:
 def _fault(schema: str) -> str:
     # Only a name that Apprise knows is shown: in an address with a typing mistake, anything may be a secret.
     if schema not in _KNOWN:
-        return "Apprise knows no service of this kind; its list is at https://github.com/caronc/apprise/wiki"
+        return f"Apprise knows no service of this kind; its list is at {LIST}"
     if not _KNOWN[schema].enabled:
         return f"Apprise cannot use {schema}:// here: it needs a library that is not installed, or another system"
-    return f"Apprise cannot read this address; how {schema}:// is written is at https://github.com/caronc/apprise/wiki"
+    return f"Apprise cannot read this address; how {schema}:// is written is at {_KNOWN[schema].setup_url or LIST}"

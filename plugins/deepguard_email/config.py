@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from deepguard import PluginConfig
 from deepguard_email.addresses import parse_address
@@ -18,6 +18,13 @@ PORTS: dict[Tls, int] = {"starttls": 587, "tls": 465, "none": 25}
 def _checked(address: str) -> str:
     parse_address(address)
     return address
+
+
+def _some(recipients: object) -> object:
+    # Not min_length: pydantic would call a list empty of which no entry is right.
+    if recipients in ([], ()):
+        raise ValueError("must not be empty")
+    return recipients
 
 
 MailAddress = Annotated[str, Field(max_length=400), AfterValidator(_checked)]
@@ -53,8 +60,10 @@ class EmailConfig(PluginConfig):
     )
     password: SecretStr | None = Field(default=None, min_length=1, max_length=4096, description="With username.")
     sender: MailAddress = Field(description="The address that messages come from; may have a name before it.")
-    recipients: tuple[MailAddress, ...] = Field(
-        min_length=1, max_length=50, description="The addresses that messages go to; each sees the others."
+    recipients: Annotated[tuple[MailAddress, ...], BeforeValidator(_some)] = Field(
+        max_length=50,
+        json_schema_extra={"minItems": 1},
+        description="The addresses that messages go to; each sees the others.",
     )
     evidence: bool = Field(
         default=False,

@@ -55,7 +55,7 @@ def test_the_port_follows_from_the_encryption_and_the_other_way_round(settings, 
         ({"port": 0}, "greater than or equal"),
         ({"host": "smtp.example/x"}, "match pattern"),
         ({"host": "smtp.example\n"}, "match pattern"),
-        ({"recipients": []}, "at least 1"),
+        ({"recipients": []}, "must not be empty"),
         ({"recipients": ["a@b.c"] * 51}, "at most 50"),
         ({"recipients": ["nobody"]}, "must be a mail address"),
     ],
@@ -119,6 +119,12 @@ def test_addresses_that_are_none(text):
     with pytest.raises(ValueError, match=r"address") as error:
         parse_address(text)
     assert len(text) < 4 or text not in str(error.value)
+
+
+def test_a_list_of_which_no_entry_is_right_is_not_called_empty():
+    with pytest.raises(ValidationError) as caught:
+        configured(recipients=["nobody", "no body"])
+    assert [error["loc"] for error in caught.value.errors()] == [("recipients", 0), ("recipients", 1)]
 
 
 def test_neither_the_settings_nor_the_notifier_show_the_password():

@@ -197,6 +197,7 @@ def test_a_message_says_what_happened_in_text_and_in_html():
     assert parsedate_to_datetime(message["Date"]).timestamp() == notification.at
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Deepguard-Kind"] == "incident.resolved"
+    assert notification.incident is not None
     for text in (body(message, "plain"), body(message, "html")):
         for word in (
             "Zoë is no longer",

@@ -353,9 +353,10 @@ async def test_a_login_that_is_refused(ehlo, auth, means, words):
 
 async def test_another_way_to_log_in_is_tried_when_the_server_does_not_take_the_first():
     answers = ["504 not this one", "334 UGFzc3dvcmQ6"]
-    async with scripted(ehlo=offers("AUTH PLAIN LOGIN"), auth=answers, **{"else": "235 ok"}) as script:
-        await sent(script.port, **LOGIN)
-    assert [line.split()[1] for line in script.said if line.startswith("AUTH")] == ["PLAIN", "LOGIN"]
+    script: dict[str, Any] = {"ehlo": offers("AUTH PLAIN LOGIN"), "auth": answers, "else": "235 ok"}
+    async with scripted(**script) as server:
+        await sent(server.port, **LOGIN)
+    assert [line.split()[1] for line in server.said if line.startswith("AUTH")] == ["PLAIN", "LOGIN"]
 
 
 async def test_a_wrong_password_is_refused_by_a_real_server(trusted):
