@@ -58,7 +58,6 @@ class Good(Notifier):
 
 
 class Contract(NotifierContract):
-    patience = 5.0
     notifier_type = NotifierType("wrong", Config, Good)
     secrets = (TOKEN,)
     found_by = ""
@@ -115,7 +114,6 @@ class Found(Contract):
     """Of the many checks of one kind only a few, since there are many mistakes to make."""
 
     statuses: ClassVar = {status: Contract.statuses[status] for status in (200, 400, 401, 410, 503)}
-    patience = 0.3
 
     def test_its_type_is_found_by_its_name(self) -> None:
         """The types here differ, and have one name."""
@@ -366,6 +364,7 @@ class KeepsSession(Good):
 
 
 class TestKeepsItsSession(Found):
+    grace = 0.2
     found_by = "leaves_nothing_behind can_be_cancelled starts_again_after_a_failure"
     told = "a connection to the service is still open after close|something stays open after close: .*Unclosed"
     notifier_type = contract(notifier=KeepsSession)
@@ -381,6 +380,7 @@ class KeepsTask(Good):
 
 
 class TestKeepsATask(Found):
+    grace = 0.2
     found_by = "leaves_nothing_behind can_be_cancelled starts_again_after_a_failure"
     told = r"a task still runs after close: KeepsTask\.beat"
     notifier_type = contract(notifier=KeepsTask)
@@ -441,8 +441,8 @@ class TestOwnTable(Found):
 class BelievesAll(Good):
     async def post(self, notification) -> str | None:
         assert self.session
-        await self.session.post(self.config.url, json={"title": notification.title}, allow_redirects=False)
-        return None
+        async with self.session.post(self.config.url, json={"title": notification.title}, allow_redirects=False):
+            return None
 
 
 class TestLooksAtNoStatus(Found):

@@ -18,6 +18,9 @@ from deepguard.model import Notification
 from deepguard.testing.endpoint import Answer, Request, ScriptedEndpoint
 from deepguard.testing.outcomes import STATUSES, Outcome
 
+PATIENCE = 10.0
+"""Seconds that one call of the notifier may take."""
+
 LONGEST_THREAD = 500
 
 
@@ -39,7 +42,7 @@ class ContractBase:
             a few: ``NotifierContract.statuses | {404: Outcome.DEAD}``. A status that is left out is not checked.
         largest_request: Bytes that the requests for one notification may have in all, whatever the names in it.
         largest_digest: The same for a digest of a hundred.
-        patience: Seconds that one call of the notifier may take, and whatever it does on its way out.
+        grace: Seconds that its tasks and connections get to end after ``close``.
     """
 
     notifier_type: ClassVar[NotifierType]
@@ -48,7 +51,7 @@ class ContractBase:
     statuses: ClassVar[Mapping[int, Outcome]] = dict(STATUSES)
     largest_request: ClassVar[int] = 100_000
     largest_digest: ClassVar[int] = 1_000_000
-    patience: ClassVar[float] = 10.0
+    grace: ClassVar[float] = 5.0
 
     endpoint: ScriptedEndpoint
     """The service, in the checks of a notifier that speaks HTTP."""
@@ -125,7 +128,7 @@ class ContractBase:
                 await notifier.close()
 
     async def _start(self, notifier: Notifier) -> NotifyError | None:
-        timeout = asyncio.timeout(self.patience)
+        timeout = asyncio.timeout(PATIENCE)
         try:
             async with timeout:
                 await notifier.start()
@@ -133,13 +136,13 @@ class ContractBase:
             return error
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             if timeout.expired():
-                fail(f"start took longer than {self.patience:g} s: it must neither wait nor try again itself")
+                fail(f"start took longer than {PATIENCE:g} s: it must neither wait nor try again itself")
             fail(f"start raised {type(error).__name__}: {_NOT_NOTIFY_ERROR}", error)
         return None
 
     async def _send(self, notifier: Notifier, notification: Notification) -> tuple[str, NotifyError | None]:
         """Make one attempt; what ``send`` returned, and the ``NotifyError`` that it raised."""
-        timeout = asyncio.timeout(self.patience)
+        timeout = asyncio.timeout(PATIENCE)
         thread = failure = None
         try:
             async with timeout:
@@ -149,7 +152,7 @@ class ContractBase:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             if timeout.expired():
                 fail(
-                    f"send took longer than {self.patience:g} s though the service had answered: it must neither wait "
+                    f"send took longer than {PATIENCE:g} s though the service had answered: it must neither wait "
                     f"nor try again itself; raise NotifyError(retry_after=…), and core waits"
                 )
             fail(f"send raised {type(error).__name__}: {_NOT_NOTIFY_ERROR}", error)
@@ -194,14 +197,14 @@ class ContractBase:
     async def _see_tasks_end(self, left: set[asyncio.Task[Any]]) -> None:
         if not left:
             return
-        _, running = await asyncio.wait(left, timeout=self.patience)
+        _, running = await asyncio.wait(left, timeout=self.grace)
         if running:
             names = ", ".join(sorted(task.get_coro().__qualname__ for task in running))  # pyright: ignore
             fail(f"a task still runs after close: {names}. Cancel it in `close`, and await it there")
 
     async def _see_connections_end(self) -> None:
         try:
-            await self.endpoint.wait_until_left(self.patience)
+            await self.endpoint.wait_until_left(self.grace)
         except TimeoutError:
             fail("a connection to the service is still open after close: close the session in `close`")
 
@@ -219,4 +222,4 @@ BLOCKED = (
     "(aiohttp), or asyncio.to_thread around one that is not"
 )
 
-__all__ = ["BLOCKED", "ContractBase", "fail"]
+__all__ = ["BLOCKED", "PATIENCE", "ContractBase", "fail"]

@@ -15,7 +15,7 @@ from email.utils import formatdate
 import pytest
 
 from deepguard.errors import NotifyError
-from deepguard.testing.contract.base import BLOCKED, ContractBase, fail
+from deepguard.testing.contract.base import BLOCKED, PATIENCE, ContractBase, fail
 from deepguard.testing.endpoint import Answer, Answering
 from deepguard.testing.factories import make_notification
 from deepguard.testing.outcomes import MEANING, Outcome
@@ -191,16 +191,19 @@ class HttpChecks(ContractBase):
             fail(f"{what}, and send ended with {got.value}; expected: {due.value}, since {MEANING[due]}")
 
     async def _cancel(self, sending: asyncio.Task[str | None], asked: int, manner: str) -> None:
-        try:
-            await self.endpoint.wait_for(asked + 1, self.patience)
-        except TimeoutError:
+        asking = asyncio.create_task(self.endpoint.wait_for(asked + 1, PATIENCE))
+        await asyncio.wait({sending, asking}, return_when=asyncio.FIRST_COMPLETED)
+        if len(self.endpoint.requests) == asked:
+            for task in (asking, sending):
+                task.cancel()
             fail("send asked the service nothing: `settings` has to lead it to `url`")
+        await asking
         if self.endpoint.blocked:
             fail(BLOCKED)
         sending.cancel()
-        await asyncio.wait({sending}, timeout=self.patience)
+        await asyncio.wait({sending}, timeout=PATIENCE)
         if not sending.done():
-            fail(f"send went on for {self.patience:g} s after it was cancelled: let asyncio.CancelledError through")
+            fail(f"send went on for {PATIENCE:g} s after it was cancelled: let asyncio.CancelledError through")
         # One that reads no body has ended by itself, which is as good.
         if not sending.cancelled() and manner == "hang":
             fail("send swallowed its cancellation: catch aiohttp.ClientError and OSError, never asyncio.CancelledError")
