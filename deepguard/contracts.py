@@ -76,11 +76,17 @@ class NotifierType:
         name: What ``type:`` says in the YAML; equals the entry point's name.
         config: Model of the entry's own settings (besides those that every entry of ``notifiers`` has).
         factory: Builds a notifier from a validated ``config``; must not do I/O.
+        rate: Attempts a second that its service takes in the long run; the YAML may say otherwise.
+        burst: Attempts that it takes at once after a quiet time; the YAML may say otherwise.
+        digest_after: When more than this many wait, one digest names them all; the YAML may say otherwise.
     """
 
     name: str
     config: type[PluginConfig]
     factory: Callable[[Any], Notifier]
+    rate: float = 1.0
+    burst: int = 10
+    digest_after: int = 10
 
 
 DetectorEvent: TypeAlias = Verdict | SampleEnded | DetectorHealth

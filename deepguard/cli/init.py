@@ -49,7 +49,12 @@ coverage:
 
 notifiers:
   - type: log
-    on: [alert, updated, resolved, coverage_lost, coverage_regained]
+    on: [alert, updated, repeated, acknowledged, resolved, coverage_lost, coverage_regained]
+    repeat_every: 900     # seconds until an incident that lasts is told again; 0: never
+
+store:
+  url: sqlite:///deepguard.db   # or postgresql://user:password@host/database, which several hosts may share
+  keep_days: 30           # of history
 
 in_call:
   messages: off           # participant: the watched participant is told, who may be the suspect

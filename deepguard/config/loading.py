@@ -199,7 +199,8 @@ class _Loading:
             message = f"entry {seen[name] + 1} of this list has the same name; give this one a `name:` of its own"
             self._source.problem(where, message)
         seen.setdefault(name, index)
-        return NotifierEntry(**(dict(common) | {"name": name, "options": settings}))
+        paced = {key: getattr(common, key) or getattr(kind, key) for key in ("rate", "burst", "digest_after")}
+        return NotifierEntry(**(dict(common) | paced | {"name": name, "options": settings}))
 
     def _check_silences(self) -> None:
         """See that silences name notifiers that there are, and have names of their own."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig, Thresholds
@@ -132,11 +133,6 @@ class NotifierRouting(Section):
         description="Seconds until an incident that lasts, and that nobody acknowledged, is told again; 0: never.",
     )
     timeout: float = Field(default=10.0, gt=0, le=300, description="Seconds that one attempt may take.")
-    rate: float = Field(default=1.0, ge=0.001, le=1000, description="Attempts a second in the long run.")
-    burst: int = Field(default=10, ge=1, le=1000, description="Attempts that may be made at once after a quiet time.")
-    digest_after: int = Field(
-        default=10, ge=2, le=1000, description="When more than this many wait, one digest names them all."
-    )
     give_up_after: float = Field(
         default=86400.0, ge=1, le=2592000, description="Seconds that a notification is tried for until it is dead."
     )
@@ -151,12 +147,30 @@ class NotifierCommon(NotifierRouting):
         max_length=64,
         description="Shown to people; needed when a type is used twice. Default: the type.",
     )
+    rate: float | None = Field(
+        default=None, ge=0.001, le=1000, description="Attempts a second in the long run. Default: what the type says."
+    )
+    burst: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Attempts that may be made at once after a quiet time. Default: what the type says.",
+    )
+    digest_after: int | None = Field(
+        default=None,
+        ge=2,
+        le=1000,
+        description="When more than this many wait, one digest names them all. Default: what the type says.",
+    )
 
 
 class NotifierEntry(NotifierRouting):
     """One notifier, its own settings already checked by its own model."""
 
     name: str
+    rate: float
+    burst: int
+    digest_after: int
     options: SerializeAsAny[PluginConfig]
 
 
@@ -198,6 +212,17 @@ class StoreParams(Section):
             "several hosts may share."
         ),
     )
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: SecretStr) -> SecretStr:
+        # Only the beginning: reading it whole would make every command wait for the database's library.
+        if not re.match(r"(sqlite(\+\w+)?:///|postgresql(\+asyncpg)?://[^/])", url.get_secret_value()):
+            raise ValueError(
+                "must be sqlite:///FILE (sqlite:////FILE with a path from the root), or "
+                "postgresql://user:password@host/database"
+            )
+        return url
+
     keep_days: float = Field(default=30.0, ge=0.01, le=3650, description="Days that history is kept.")
     pictures: bool = Field(
         default=False,

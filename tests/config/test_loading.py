@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from deepguard.config.loading import default_config, load_config
+from deepguard.config.models import NotifyOn
 from deepguard.contracts import Thresholds
 from deepguard.errors import ConfigError
 from deepguard.model import Call
@@ -92,7 +94,7 @@ def test_a_notifiers_settings_are_checked_by_its_own_model(load):
     first = config.notifiers[0]
     assert (first.on, first.timeout) == (("alert",), 2.5)
     assert [(hop.host, hop.retries) for hop in first.options.hops] == [("a", 3), ("b", 0)]
-    assert config.notifiers[1].on == ("alert", "updated", "resolved", "coverage_lost", "coverage_regained")
+    assert config.notifiers[1].on == get_args(NotifyOn)
 
 
 def test_no_notifiers_can_be_asked_for(load):

@@ -1,8 +1,5 @@
 """Silences in the configuration: how times may be written, and on whose clock."""
 
-import sys
-import zoneinfo
-
 import pytest
 
 from deepguard.config.loading import load_config
@@ -34,26 +31,3 @@ def test_what_is_no_time_of_day_is_refused(tmp_path, host, time):
 def test_what_is_no_time_zone_is_refused(tmp_path, host, zone):
     with pytest.raises(ConfigError, match=r"silences\[0\]\.timezone: (must be the name of a time zone|.*control)"):
         load(tmp_path, host, f"start: 22:00, end: 06:00, timezone: {zone}")
-
-
-@pytest.fixture
-def no_time_zone_data(monkeypatch):
-    """As on a small image: neither the system has the data nor Python."""
-    for name in ("tzdata", "tzdata.zoneinfo"):
-        monkeypatch.setitem(sys.modules, name, None)
-    zoneinfo.reset_tzpath(to=())
-    zoneinfo.ZoneInfo.clear_cache()
-    yield
-    zoneinfo.reset_tzpath()
-    zoneinfo.ZoneInfo.clear_cache()
-
-
-@pytest.mark.usefixtures("no_time_zone_data")
-def test_the_default_needs_no_time_zone_data(tmp_path, host):
-    assert load(tmp_path, host, "start: 22:00, end: 06:00").timezone == "UTC"
-
-
-@pytest.mark.usefixtures("no_time_zone_data")
-def test_without_time_zone_data_it_says_what_to_install(tmp_path, host):
-    with pytest.raises(ConfigError, match=r"timezone: no time zones are known here; install tzdata"):
-        load(tmp_path, host, "start: 22:00, end: 06:00, timezone: Europe/Berlin")

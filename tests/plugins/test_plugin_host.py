@@ -80,11 +80,15 @@ def test_every_built_in_plugin_loads():
     host.load_all()
     kinds = {plugin.name: plugin.kind for plugin in host.installed() if plugin.distribution == "pipecat-deepguard"}
     assert kinds == {
+        "apprise": "notifier",
         "dataspike": "detector",
         "default-policy": "policy",
+        "email": "notifier",
         "embedded": "detector",
         "log": "notifier",
         "scenario": "detector",
+        "slack": "notifier",
+        "webhook": "notifier",
     }
 
 
