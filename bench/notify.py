@@ -1,124 +1,178 @@
-"""How long it takes from a verdict to its line in the log."""
+"""How soon after a verdict its alert is on its way: from the detector's answer to the first attempt to deliver it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from loguru import logger
-
+from bench.databases import LABELS, Kind, Transaction, bare_transaction, fresh_databases
 from bench.results import Row
 from bench.scene import PARTICIPANT, ClearDetector, camera_verdict, new_guard
 from bench.stats import percentile
 from deepguard.contracts import Notifier
-from deepguard.model import Judgement, Notification, Source, Verdict
+from deepguard.model import Delivery, Judgement, Notification, Source
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.route import Route
-from deepguard.plugins import PluginHost
+from deepguard.store.store import Store
 
-BASELINE = "send by itself"
-TARGET_MS = 10.0
-LINE_SECONDS = 30
+BASELINE = "one bare transaction"
+UNDISTURBED = "nobody hangs"
+HEALTHY = "healthy"
+TARGETS_MS = {50: 10.0, 99: 50.0}
+HANGING_TARGET_MS = 100.0
+HANGING_TIMEOUT = 1.0
+"""Seconds that an attempt at the hanging destination may take, so that its failures are measured too."""
+PAUSE = 0.01
+"""Seconds between two verdicts: they do not queue."""
+WARM_UPS = 10
+LIMIT_SECONDS = 30
 
 
-class LogLine:
-    """When the last line was written."""
+class Entered(Notifier):
+    """Notes when it is handed something.
+
+    Attributes:
+        at: When, on the performance counter.
+        entered: Set by it.
+    """
 
     def __init__(self) -> None:
-        self._written = asyncio.Event()
-        self._at = 0.0
+        self.at = 0.0
+        self.entered = asyncio.Event()
 
-    def note(self) -> None:
-        self._at = time.perf_counter()
-        self._written.set()
-
-    async def milliseconds_after(self, action: Awaitable[None]) -> float:
-        """Await ``action``, and then the line that follows from it."""
-        self._written.clear()
-        began = time.perf_counter()
-        await action
-        async with asyncio.timeout(LINE_SECONDS):
-            await self._written.wait()
-        return (self._at - began) * 1000
+    async def send(self, notification: Notification) -> None:
+        self.at = time.perf_counter()
+        self.entered.set()
 
 
-def measure(*, verdicts: int = 2000) -> list[Row]:
-    """Emit verdicts that open and resolve an incident in turns, and wait for each one's line in the log.
+class Hanging(Notifier):
+    """Never answers."""
+
+    async def send(self, notification: Notification) -> None:
+        await asyncio.Event().wait()
+
+
+@dataclass(slots=True)
+class Figures:
+    """Milliseconds, one figure a verdict.
+
+    Attributes:
+        until_sent: From the verdict until the notifier was entered.
+        cpu: CPU time of the process, until the delivery had been written down.
+        bare: A bare transaction, made after it.
+        bare_cpu: CPU time of that.
+    """
+
+    until_sent: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    bare_cpu: list[float] = field(default_factory=list)
+
+
+def measure(*, verdicts: int = 500) -> list[Row]:
+    """Emit verdicts that open and resolve an incident in turns, one after the other.
 
     Args:
-        verdicts: How many.
+        verdicts: How many on each database, and as many beside a destination that hangs.
     """
-    return asyncio.run(_measure(verdicts))
+    rows = []
+    with fresh_databases() as urls:
+        for kind, url in urls.items():
+            rows += _rows(kind, *asyncio.run(_measure(kind, url, verdicts)))
+    return rows
 
 
-async def _measure(verdicts: int) -> list[Row]:
-    host = PluginHost()
-    told: list[Notification] = []
-    dispatcher = Dispatcher(
-        [Route("log", _log_notifier(host), frozenset({"alert", "resolved"}), timeout=10.0)],
-        on_delivery=lambda _delivery: None,
-        should_notify=lambda notification, notifier: host.first(
-            "deepguard_should_notify", notification=notification, notifier=notifier
-        ),
-    )
+async def _measure(kind: Kind, url: str, verdicts: int) -> tuple[Figures, Figures]:
+    async def alone(transaction: Transaction | None) -> Figures:
+        return await _emit(url, verdicts, transaction)
 
-    def notify(notification: Notification) -> None:
-        told.append(notification)
-        dispatcher.notify(notification)
+    async def beside_hanging(transaction: Transaction | None) -> Figures:
+        return await _emit(url, verdicts, transaction, _route("hanging", Hanging(), HANGING_TIMEOUT))
 
-    async def emit(verdict: Verdict) -> None:
-        detector.emit(verdict)
+    store = Store(url)
+    await store.open()  # there is a database from here on
+    await store.close()
+    async with bare_transaction(kind, url) as transaction:
+        return await alone(transaction), await beside_hanging(transaction)
 
+
+async def _emit(url: str, verdicts: int, transaction: Transaction | None, *others: Route) -> Figures:
+    notifier, figures, delivered = Entered(), Figures(), asyncio.Event()
+
+    def told(delivery: Delivery) -> None:
+        if delivery.notifier == HEALTHY:
+            delivered.set()
+
+    dispatcher = Dispatcher(Store(url), [_route(HEALTHY, notifier), *others], on_delivery=told)
     detector = ClearDetector()
-    guard = new_guard(detector, hooks=host, notify=notify)
-    direct = _log_notifier(host)
+    guard = new_guard(detector, record=dispatcher.record)
     await dispatcher.start()
     await guard.start()
     guard.media.expect(PARTICIPANT, Source.CAMERA, "track")
-    through: list[float] = []
-    directly: list[float] = []
-    with _log_lines() as line:
-        for number in range(verdicts):
-            judgement = Judgement.CLEAR if number % 2 else Judgement.ALERT
-            through.append(await line.milliseconds_after(emit(camera_verdict(judgement))))
-            directly.append(await line.milliseconds_after(direct.send(told[-1])))
-        await dispatcher.close()
+    for number in range(-WARM_UPS, verdicts):
+        await asyncio.sleep(PAUSE)
+        notifier.entered.clear()
+        delivered.clear()
+        with _timed() as took:
+            detector.emit(camera_verdict(Judgement.CLEAR if number % 2 else Judgement.ALERT))
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await notifier.entered.wait()
+                await delivered.wait()
+        with _timed() as bare:
+            if transaction is not None:
+                await transaction()
+        if number >= 0:
+            figures.until_sent.append((notifier.at - took.began) * 1000)
+            figures.cpu.append(took.cpu)
+            figures.bare.append(bare.passed)
+            figures.bare_cpu.append(bare.cpu)
     await guard.stop()
-    return [
-        Row(
-            f"verdict to log line, p{percent}",
-            percentile(through, percent),
-            "ms",
-            BASELINE,
-            percentile(directly, percent),
-            TARGET_MS if percent == 99 else None,
-        )
-        for percent in (50, 99)
-    ]
+    await dispatcher.close()
+    return figures
 
 
-def _log_notifier(host: PluginHost) -> Notifier:
-    host.load("log")
-    kind = host.notifier_types["log"]
-    return kind.factory(kind.config())
+@dataclass(slots=True)
+class _Took:
+    """What something took; ``began`` on the performance counter, the others in milliseconds."""
+
+    began: float
+    passed: float = 0.0
+    cpu: float = 0.0
 
 
 @contextmanager
-def _log_lines() -> Iterator[LogLine]:
-    line = LogLine()
-    with Path(os.devnull).open("w") as sink:
+def _timed() -> Iterator[_Took]:
+    cpu, took = time.process_time(), _Took(time.perf_counter())
+    yield took
+    took.passed = (time.perf_counter() - took.began) * 1000
+    took.cpu = (time.process_time() - cpu) * 1000
 
-        def write(message: str) -> None:
-            sink.write(message)
-            sink.flush()
-            line.note()
 
-        added = logger.add(write, format="{time} {level} {message}", filter="deepguard_log")
-        try:
-            yield line
-        finally:
-            logger.remove(added)
+def _route(name: str, notifier: Notifier, timeout: float = 10.0) -> Route:
+    return Route(name=name, notifier=notifier, timeout=timeout, rate=1000.0, burst=1000)
+
+
+def _rows(kind: Kind, alone: Figures, beside: Figures) -> list[Row]:
+    what = f"{LABELS[kind]}:"
+    rows = [
+        _row(f"{what} verdict to attempt", percent, alone.until_sent, BASELINE, alone.bare, target)
+        for percent, target in TARGETS_MS.items()
+    ]
+    beside_what = f"{what} beside one that hangs"
+    return [
+        *rows,
+        _row(f"{what} CPU until delivered", 50, alone.cpu, BASELINE, alone.bare_cpu),
+        _row(beside_what, 50, beside.until_sent, UNDISTURBED, alone.until_sent),
+        _row(beside_what, 99, beside.until_sent, UNDISTURBED, alone.until_sent, HANGING_TARGET_MS),
+    ]
+
+
+def _row(
+    what: str, percent: int, figures: list[float], baseline: str, baselines: list[float], target: float | None = None
+) -> Row:
+    return Row(
+        f"{what}, p{percent}", percentile(figures, percent), "ms", baseline, percentile(baselines, percent), target
+    )

@@ -26,7 +26,12 @@ FEW = {
     "startup": {"starts": 1, "warm_ups": 0},
 }
 
-TARGETS = {"not_due": {("µs", 5)}, "due": {("ms", 1)}, "notify": {("ms", 10)}, "startup": {("s", 4), ("s", 0.5)}}
+TARGETS = {
+    "not_due": {("µs", 5)},
+    "due": {("ms", 1)},
+    "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
+    "startup": {("s", 4), ("s", 0.5)},
+}
 """What each bench is to hold, by unit."""
 
 
