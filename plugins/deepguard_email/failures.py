@@ -25,10 +25,12 @@ EXPECTED = (SMTPException, OSError, ValueError)
 """What a conversation with a server can end in, whatever the server says."""
 
 _LONGEST_ANSWER = 200
-_ENHANCED = re.compile(r"\s*[245]\.(\d{1,3})\.\d{1,3}\b")
+_NOT_THE_CONTENT = re.compile(r"\s*5\.7\.(2[0-9]|60|64|[0-9]{3})\b")
+"""Statuses that refuse the sender even once the message is on its way: SPF, DKIM, DMARC (RFC 7372), and Exchange's own.
+
+Others, 5.7.1 among them, may be what a filter thinks of a caller's name, and no caller may hold up other messages.
+"""
 _CREDENTIALS = frozenset({530, 534, 535, 538})
-_SECURITY = "7"
-"""The middle of an enhanced status, as in 5.7.1: refused because of who sends, not of what is sent (RFC 3463)."""
 
 
 class Stage(Enum):
@@ -142,7 +144,6 @@ class Explainer:
             return NotifyError(f"{self._where} does not speak SMTP: check host, port and tls")
         if code // 100 != 5:
             return NotifyError(said)
-        enhanced = _ENHANCED.match(error.message)
         if code in _CREDENTIALS or stage is Stage.LOGIN:
             wants = "check username and password" if self._config.username else "set username and password"
             return NotifyError(f"{said}: {wants}; many providers want a password made for programs", refused=True)
@@ -150,7 +151,7 @@ class Explainer:
             return NotifyError(f"{said}: check sender, and that this login may use it", refused=True)
         if isinstance(error, SMTPConnectResponseError) or stage in (Stage.CONNECT, Stage.HELLO, Stage.STARTTLS):
             return NotifyError(f"{said}: check host and port, and that the server takes mail from here", refused=True)
-        if enhanced and enhanced[1] == _SECURITY:
+        if _NOT_THE_CONTENT.match(error.message):
             return NotifyError(f"{said}: check that this server takes mail from sender", refused=True)
         return NotifyError(said, retryable=False)
 

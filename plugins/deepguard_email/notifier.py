@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from email.message import EmailMessage
 
+from aiosmtplib import SMTPRecipientRefused
 from loguru import logger
 
-from deepguard import Notification, NotificationKind, Notifier, NotifyError
+from deepguard import Notification, NotificationKind, Notifier, NotifyError, Picture
 from deepguard_email.addresses import parse_address
 from deepguard_email.config import EmailConfig
 from deepguard_email.connection import Connection
 from deepguard_email.failures import Explainer, Stage
 from deepguard_email.message import compose, needs_utf8
+from deepguard_email.story import without_names
 
 
 class EmailNotifier(Notifier):
@@ -54,6 +57,29 @@ class EmailNotifier(Notifier):
         picture = None
         if self._config.evidence and notification.kind is NotificationKind.OPENED:
             picture = notification.picture
+        try:
+            message, refused = await self._hand_over(notification, picture)
+        except NotifyError as error:
+            if error.retryable:
+                raise
+            # A caller must not silence the alert about themselves with a name that content filters refuse.
+            logger.warning("{}: tried once more without names and details", error)
+            message, refused = await self._hand_over(without_names(notification), None)
+        if refused:
+            answers = "; ".join(
+                f"{each.recipient}: {self._explainer.quoted(each.code, each.message)}" for each in refused
+            )
+            logger.warning(
+                "The mail server refused {} of {} recipients, the others got the message: {}",
+                len(refused),
+                len(self._recipients),
+                answers,
+            )
+        return str(message["Message-ID"])
+
+    async def _hand_over(
+        self, notification: Notification, picture: Picture | None
+    ) -> tuple[EmailMessage, list[SMTPRecipientRefused]]:
         message = compose(notification, self._sender, self._recipients, picture)
         connection = Connection(self._config, self._context, self._explainer)
         try:
@@ -68,17 +94,7 @@ class EmailNotifier(Notifier):
             self._tell_of_silence(connection.stage)
             raise
         self._told_of_silence = False
-        if refused:
-            answers = "; ".join(
-                f"{each.recipient}: {self._explainer.quoted(each.code, each.message)}" for each in refused
-            )
-            logger.warning(
-                "The mail server refused {} of {} recipients, the others got the message: {}",
-                len(refused),
-                len(self._recipients),
-                answers,
-            )
-        return str(message["Message-ID"])
+        return message, refused
 
     def _tell_of_silence(self, stage: Stage) -> None:
         """Say once where the server was silent when time was up: core only sees that it was."""

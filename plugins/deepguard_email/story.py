@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from deepguard import Incident, Level, Notification, NotificationKind
-from deepguard_email.words import for_body, one_line
+from deepguard_email.words import for_body, one_line, token
 
 TITLE, DETAIL, NAME, VALUE = 300, 2000, 60, 200
 MOST_CONTEXT = 20
@@ -86,11 +86,27 @@ def tell(notification: Notification, *, attached: bool = False) -> Story:
         badge=badge,
         colour=colour,
         title=for_body(notification.title, TITLE),
-        detail=for_body(notification.detail, DETAIL),
+        # A digest's says the same as its items.
+        detail="" if notification.items else for_body(notification.detail, DETAIL),
         facts=tuple((name, value) for name, value in facts if value),
         items=tuple(_item(item) for item in notification.items),
         ack_url=_page(notification.ack_url),
         footer=f"deepguard · {notification.kind} · {one_line(notification.id, VALUE)}",
+    )
+
+
+def without_names(notification: Notification) -> Notification:
+    """The same notification without a word that somebody in the call, or a hook, may have chosen."""
+    incident = notification.incident
+    simulation = "Simulation: " if notification.simulated else ""
+    return replace(
+        notification,
+        call_id=token(notification.call_id) if notification.call_id else "",
+        participant_id="",
+        title=f"{simulation}{_BADGES[notification.kind][0]} (without names)",
+        detail="The mail server refused the message with names and details.",
+        incident=incident and replace(incident, participant_id="", detail="", context={}, acknowledged_by=""),
+        items=tuple(map(without_names, notification.items)),
     )
 
 

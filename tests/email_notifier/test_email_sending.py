@@ -6,6 +6,7 @@ import gc
 import socket
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,6 +184,8 @@ REFUSALS = [
     ({"content": "452 full"}, "retry", "452 full"),
     ({"content": "550 5.7.26 sender not authenticated"}, "retry refused", "takes mail from sender"),
     ({"content": "554 5.6.0 content rejected"}, "dead", "content rejected"),
+    ({"content": "550 5.7.1 looks like spam"}, "dead", "looks like spam"),
+    ({"content": "550 5.7.60 not allowed to send as this sender"}, "retry refused", "takes mail from sender"),
     ({"content": "552 5.3.4 too large"}, "dead", "552"),
 ]
 
@@ -201,6 +204,23 @@ async def test_recipients_of_which_one_may_do_later_are_tried_again():
         error = await failed(script.port, recipients=["a@example.com", "b@example.com"])
     assert meaning(error) == "retry"
     assert "550 unknown; 450 later" in str(error)
+
+
+@pytest.mark.parametrize("kind", NotificationKind)
+async def test_a_name_that_a_filter_refuses_does_not_silence_the_alert(kind, warnings):
+    name = "GTUBE-STANDARD"
+    notification = make_notification(kind=kind, participant_id=name, title=f"{name} is here", detail=name)
+    if notification.incident:
+        incident = replace(notification.incident, context={name: name}, detail=name)
+        notification = replace(notification, incident=incident)
+    async with mailbox() as box:
+        box.unwanted = name
+        address = await sent(box.port, notification)
+    (received,) = box.received
+    assert received.message["Message-ID"] == address
+    if notification.incident:
+        assert notification.incident.id in received.text
+    assert "without names" in warnings[0]
 
 
 LIES = [

@@ -74,6 +74,12 @@ class Received:
         assert isinstance(read, EmailMessage)
         return read
 
+    @property
+    def text(self) -> str:
+        """What is to be read in it, in plain text and in HTML."""
+        parts = [part.get_content() for part in self.message.walk() if part.get_content_maintype() == "text"]
+        return "".join(parts)
+
 
 @dataclass
 class Mailbox:
@@ -84,12 +90,14 @@ class Mailbox:
         received: What it took, in order.
         refuse: Answers to recipients that it refuses.
         logins: The users and passwords that it was shown.
+        unwanted: A word that its filter refuses messages for.
     """
 
     port: int = 0
     received: list[Received] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
     logins: list[tuple[str, str]] = field(default_factory=list)
+    unwanted: str = ""
 
     def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> AuthResult:
         """Take one user with one password."""
@@ -106,16 +114,17 @@ class Mailbox:
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
-        self.received.append(
-            Received(
-                sender=envelope.mail_from or "",
-                recipients=list(envelope.rcpt_tos),
-                content=envelope.content,
-                encrypted=session.ssl is not None,
-                user=session.auth_data.login.decode() if session.auth_data else "",
-                said=[str(option) for option in envelope.mail_options],
-            )
+        received = Received(
+            sender=envelope.mail_from or "",
+            recipients=list(envelope.rcpt_tos),
+            content=envelope.content,
+            encrypted=session.ssl is not None,
+            user=session.auth_data.login.decode() if session.auth_data else "",
+            said=[str(option) for option in envelope.mail_options],
         )
+        if self.unwanted and self.unwanted in f"{received.message['Subject']} {received.text}":
+            return "550 5.7.1 looks like spam"
+        self.received.append(received)
         return "250 taken"
 
 
