@@ -39,6 +39,7 @@ def test_help_lists_every_command():
         "init",
         "schema",
         "plugins",
+        "new-plugin",
         "notify-test",
         "incidents",
         "ack",
