@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
+from deepguard.config.address import PublicUrl
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig, Thresholds
 from deepguard.model import NotificationKind, Source
@@ -253,6 +254,16 @@ class ServerParams(Section):
         default="auto",
         description="The page that shows its own call's verdicts. auto: only when listening on loopback.",
     )
+    metrics: Literal["auto", "on", "off"] = Field(
+        default="auto", description="GET /metrics for Prometheus. auto: only when listening on loopback."
+    )
+    public_url: PublicUrl = Field(
+        default="",
+        description=(
+            "Where people reach this server, for example https://guard.example: alerts then carry a link by which whoever "
+            "is told can acknowledge the incident. Empty: no links."
+        ),
+    )
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="Origins of other pages that may start calls, for example https://app.example."
     )
@@ -268,7 +279,15 @@ class ServerParams(Section):
     @property
     def serves_playground(self) -> bool:
         """Whether the page and the live streams are served."""
-        return self.playground == "on" or (self.playground == "auto" and is_loopback(self.host))
+        return self._serves(self.playground)
+
+    @property
+    def serves_metrics(self) -> bool:
+        """Whether the metrics are served."""
+        return self._serves(self.metrics)
+
+    def _serves(self, choice: Literal["auto", "on", "off"]) -> bool:
+        return choice == "on" or (choice == "auto" and is_loopback(self.host))
 
 
 class Config(Section):
