@@ -19,6 +19,7 @@ BENCHES = {
     "not_due": "what a frame that is not due costs",
     "due": "how long a due frame holds the event loop",
     "notify": "how soon a verdict's alert is on its way",
+    "outage": "what a destination is sent that was dead for a while",
     "policy": "what a verdict costs in policy and incident logic",
     "startup": "how soon deepguard run serves, and deepguard check answers",
 }

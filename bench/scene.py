@@ -56,15 +56,18 @@ class Sink(FrameProcessor):
         pass
 
 
-def camera_verdict(judgement: Judgement, track_id: str = "track", sample_id: str | None = None) -> Verdict:
+def camera_verdict(
+    judgement: Judgement, track_id: str = "track", sample_id: str | None = None, *, participant: str = PARTICIPANT
+) -> Verdict:
     return Verdict(
-        PARTICIPANT, track_id, Source.CAMERA, judgement, received_at=time.time(), detector="bench", sample_id=sample_id
+        participant, track_id, Source.CAMERA, judgement, received_at=time.time(), detector="bench", sample_id=sample_id
     )
 
 
 def new_guard(
     detector: Detector,
     *,
+    call_id: str = "bench",
     video: VideoParams | None = None,
     hooks: PluginHost | None = None,
     record: Callable[[Entry], None] = lambda _entry: None,
@@ -72,7 +75,7 @@ def new_guard(
 ) -> Guard:
     """A guard as a call has it, with the built-in policy."""
     return Guard(
-        Call("bench", time.time()),
+        Call(call_id, time.time()),
         detector,
         video=video or VideoParams(),
         audio=AudioParams(),

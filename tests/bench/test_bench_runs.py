@@ -22,6 +22,7 @@ FEW = {
     "not_due": {"rounds": 2, "frames": 5},
     "due": {"frames": 2},
     "notify": {"verdicts": 4},
+    "outage": {"incidents": 12, "seconds": 0.5},
     "policy": {"rounds": 2, "verdicts": 5},
     "startup": {"starts": 1, "warm_ups": 0},
 }
@@ -30,6 +31,7 @@ TARGETS = {
     "not_due": {("µs", 5)},
     "due": {("ms", 1)},
     "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
+    "outage": {("attempts", 20), ("attempts", 1), ("of them", 1)},
     "startup": {("s", 4), ("s", 0.5)},
 }
 """What each bench is to hold, by unit."""
