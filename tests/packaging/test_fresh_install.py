@@ -4,9 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
-import sysconfig
-import venv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.caller import calling
+from support.environments import fresh_environment, run
 from support.program import running
 
 pytestmark = pytest.mark.slow
@@ -75,18 +73,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory, built_wheel: Path) -> Pat
     package = tmp_path_factory.mktemp("acme")
     (package / "pyproject.toml").write_text(PYPROJECT)
     (package / "acme_notify.py").write_text(MODULE)
-    home = tmp_path_factory.mktemp("fresh")
-    venv.create(home, with_pip=False)
-    paths = sysconfig.get_paths(vars={"base": str(home), "platbase": str(home)})
-    # The dependencies, without the network: from the environment of the tests. Its own deepguard stays behind, since
-    # what makes it importable there is a .pth file, and those are not read in a folder that is named like this.
-    Path(paths["purelib"], "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    programs = Path(paths["scripts"])
-    pip = [sys.executable, "-m", "pip", "--python", programs / "python", "--disable-pip-version-check", "install"]
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
-    done = subprocess.run([*pip, *offline, built_wheel, package], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return programs
+    return fresh_environment(tmp_path_factory.mktemp("fresh"), built_wheel, package)
 
 
 @pytest.fixture
@@ -94,12 +81,6 @@ def yaml(tmp_path: Path) -> Path:
     """A configuration that names the stranger's notifier, which writes to the file ``notified`` beside it."""
     (tmp_path / "deepguard.yaml").write_text(YAML.format(path=tmp_path / "notified"))
     return tmp_path / "deepguard.yaml"
-
-
-def run(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @asynccontextmanager
