@@ -3,7 +3,9 @@
 #   docker build -t deepguard-cloud .                 runs on Pipecat Cloud, whose own builds take the last stage
 #
 # standalone: WebRTC media flows over UDP ports that are chosen per call, so let it share the host's network:
-#   docker run --network host --env-file .env -v ./deepguard.yaml:/etc/deepguard/deepguard.yaml:ro deepguard
+#   docker run --network host --env-file .env -v ./deepguard.yaml:/etc/deepguard/deepguard.yaml:ro \
+#       -v deepguard:/var/lib/deepguard deepguard
+# The volume holds the store: what was not delivered yet, and the history.
 # The playground page is off here unless deepguard.yaml says `server: {playground: "on"}`.
 
 FROM python:3.12-slim AS build
@@ -14,19 +16,21 @@ WORKDIR /src
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    uv sync --locked --no-dev --no-install-project
+    uv sync --locked --no-dev --extra postgres --no-install-project
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY deepguard deepguard
 COPY plugins plugins
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable
+    uv sync --locked --no-dev --extra postgres --no-editable
 
 FROM python:3.12-slim AS standalone
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin deepguard
+RUN install --directory --owner deepguard --mode 700 /var/lib/deepguard
 COPY --from=build /opt/deepguard /opt/deepguard
-ENV PATH=/opt/deepguard/bin:$PATH PYTHONUNBUFFERED=1
-WORKDIR /etc/deepguard
-COPY deepguard.yaml ./
+ENV PATH=/opt/deepguard/bin:$PATH PYTHONUNBUFFERED=1 DEEPGUARD_CONFIG=/etc/deepguard/deepguard.yaml
+COPY deepguard.yaml /etc/deepguard/
+WORKDIR /var/lib/deepguard
+VOLUME /var/lib/deepguard
 USER deepguard
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
@@ -42,12 +46,12 @@ WORKDIR /src
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    uv sync --locked --no-dev --group cloud --inexact --no-install-project
+    uv sync --locked --no-dev --extra postgres --group cloud --inexact --no-install-project
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY deepguard deepguard
 COPY plugins plugins
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --group cloud --inexact --no-editable
+    uv sync --locked --no-dev --extra postgres --group cloud --inexact --no-editable
 # The base image's server imports bot.py from here; what deepguard.yaml names (a policy file, say) must be copied too.
 WORKDIR /app
 COPY bot.py deepguard.yaml ./

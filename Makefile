@@ -27,7 +27,7 @@ check: check-lint check-format check-types check-imports  ## Lint, format, types
 bench: .venv/.test-ready  ## Measure what deepguard costs: make bench ARGS="due notify"
 	@$(BIN)/python -m bench $(ARGS)
 
-schema: .venv/.run-ready  ## Write config/deepguard.schema.json anew
+schema: .venv/.test-ready  ## Write config/deepguard.schema.json anew
 	@$(BIN)/deepguard schema --output config/deepguard.schema.json
 
 proto: .venv/.test-ready  ## Generate the protobuf code from proto/ anew

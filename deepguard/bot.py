@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 from pipecat.runner.types import RunnerArguments, SmallWebRTCRunnerArguments
 
@@ -50,8 +48,7 @@ async def _shared_runtime() -> Runtime:
     global _runtime
     async with _starting:
         if _runtime is None:
-            named = os.environ.get("DEEPGUARD_CONFIG")
-            runtime = Runtime.load(Path(named) if named else None)
+            runtime = Runtime.load()
             await runtime.start()
             _runtime = runtime
     return _runtime

@@ -10,10 +10,14 @@ from deepguard.config.loading import Plugins, default_config, load_config
 from deepguard.config.models import Config
 
 USUAL = Path("deepguard.yaml")
+VARIABLE = "DEEPGUARD_CONFIG"
 
 
 def find_config(path: Path | None, host: Plugins, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration of a file; without one ``deepguard.yaml`` of the working directory, or else the defaults.
+    """Load the configuration that is meant.
+
+    It is the named file, or that of the variable ``DEEPGUARD_CONFIG``, or ``deepguard.yaml`` of the working directory,
+    or else the defaults.
 
     Args:
         path: The file that was named, if any.
@@ -23,11 +27,11 @@ def find_config(path: Path | None, host: Plugins, environ: Mapping[str, str] = o
     Raises:
         ConfigError: Everything that is wrong with it.
     """
-    if path is None:
-        if not USUAL.exists():
-            return default_config(host, environ)
+    if path is None and (named := environ.get(VARIABLE)):
+        path = Path(named)
+    if path is None and USUAL.exists():
         path = USUAL
-    return load_config(path, host, environ)
+    return default_config(host, environ) if path is None else load_config(path, host, environ)
 
 
-__all__ = ["USUAL", "find_config"]
+__all__ = ["USUAL", "VARIABLE", "find_config"]
