@@ -10,9 +10,10 @@ from PIL import Image
 from pipecat.frames.frames import Frame, InputImageRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from bench.frames import SIZES, Sink, camera_frame
 from bench.loop_probe import Hold, LoopProbe
 from bench.results import Row
-from bench.scene import PARTICIPANT, SIZES, ClearDetector, Sink, camera_frame, new_guard
+from bench.scene import PARTICIPANT, ClearDetector, new_guard
 from bench.stats import percentile
 from deepguard.config.models import VideoParams
 from deepguard.pipeline.processor import DeepfakeGuardProcessor

@@ -9,8 +9,9 @@ from statistics import median
 from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from bench.frames import SIZES, Sink, camera_frame
 from bench.results import Row
-from bench.scene import PARTICIPANT, SIZES, ClearDetector, Sink, camera_frame, new_guard
+from bench.scene import PARTICIPANT, ClearDetector, new_guard
 from bench.stats import async_cpu_us
 from deepguard.config.models import VideoParams
 from deepguard.pipeline.processor import DeepfakeGuardProcessor

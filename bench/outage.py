@@ -131,7 +131,7 @@ async def _measure(url: str, incidents: int, seconds: float) -> list[Row]:
     finally:
         await dispatcher.close()
         await receiver.close()
-    attempts = len(receiver.came[False])
+    attempts, above = len(receiver.came[False]), _above_rate(receiver.came[False])
     return [
         Row("attempts while it was dead", at_dead, "attempts", ONE_BY_ONE, len(opened), MOST_ATTEMPTS),
         Row("afterwards: attempts", attempts, "attempts", ONE_BY_ONE, len(told)),

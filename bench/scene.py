@@ -1,13 +1,9 @@
-"""What the benches measure with: a guard, its detector, processors, pictures."""
+"""What the benches measure with: a guard, its detector, verdicts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-import numpy as np
-from pipecat.frames.frames import Frame, UserImageRawFrame
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.contracts import Detector, Thresholds
@@ -27,7 +23,6 @@ from deepguard.plugins import PluginHost
 from deepguard.store.entry import Entry
 
 PARTICIPANT = "caller"
-SIZES = ((1280, 720), (1920, 1080))
 
 
 class ClearDetector(Detector):
@@ -44,16 +39,6 @@ class ClearDetector(Detector):
 
     async def close(self) -> None:
         self.finish()
-
-
-class Sink(FrameProcessor):
-    """The end of a pipeline."""
-
-    def __init__(self) -> None:
-        super().__init__(enable_direct_mode=True)
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        pass
 
 
 def camera_verdict(
@@ -85,13 +70,3 @@ def new_guard(
         record=record,
         on_judged=on_judged,
     )
-
-
-def camera_frame(width: int, height: int) -> UserImageRawFrame:
-    """A frame as Pipecat's WebRTC transport pushes it: shades with a camera's noise, so that it compresses like one."""
-    shades = np.add.outer(np.arange(height), np.arange(width)) // 8 % 200
-    noise = np.random.default_rng(7).integers(0, 12, (height, width, 3))
-    pixels = (shades[..., None] + noise).astype(np.uint8)
-    frame = UserImageRawFrame(image=pixels.tobytes(), size=(width, height), format="RGB", user_id=PARTICIPANT)
-    frame.transport_source = "camera"
-    return frame
