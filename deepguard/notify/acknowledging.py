@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from deepguard.model import NotificationKind
@@ -32,20 +35,30 @@ async def acknowledge(store: Store, planner: Planner, incident_id: str, by: str)
         StoreError: The store failed; nothing was changed.
     """
     name = one_line(by, LONGEST_NAME) or "somebody"
+    found = await store.read(lambda db: incidents.find(db, ids=[incident_id]))
+    if not found:
+        return None, False
+    before = found[0]
+    if before.incident.acknowledged_at is not None or before.incident.resolved_at is not None:
+        return before, False
+    now = time.time()
+    told = incident_notification(
+        replace(before.incident, acknowledged_at=now, acknowledged_by=name, updated_at=now),
+        NotificationKind.ACKNOWLEDGED,
+        detector=before.detector,
+        simulated=before.simulated,
+    )
+    # Planned here, not in the transaction: hooks are called on the event loop only.
+    planned = planner.plan(Entry(call_id=before.incident.call_id, notifications=(told,)))
 
-    def work(db: sa.Connection) -> tuple[StoredIncident | None, bool]:
+    def work(db: sa.Connection) -> StoredIncident | None:
         stored = incidents.acknowledge(db, incident_id, name)
-        if stored is None:
-            found = incidents.find(db, ids=[incident_id])
-            return (found[0] if found else None), False
-        told = incident_notification(
-            stored.incident, NotificationKind.ACKNOWLEDGED, detector=stored.detector, simulated=stored.simulated
-        )
-        planned = planner.plan(Entry(call_id=stored.incident.call_id, notifications=(told,)))
-        deliveries.add(db, planned.outgoing)
-        return stored, True
+        if stored is not None:
+            deliveries.add(db, planned.outgoing)
+        return stored
 
-    return await store.write(work)
+    stored = await store.write(work)
+    return stored or before, stored is not None
 
 
 __all__ = ["acknowledge"]

@@ -16,6 +16,7 @@ from deepguard.errors import StoreError
 from deepguard.model import Delivery, Notification
 from deepguard.notify import acknowledging
 from deepguard.notify.destination import Draw
+from deepguard.notify.health import DestinationHealth, StoreHealth
 from deepguard.notify.journal import Journal
 from deepguard.notify.keeper import Keeper, OnAcknowledged
 from deepguard.notify.lane import Counts, Lane
@@ -107,6 +108,22 @@ class Dispatcher:
         return self._keeper.backlogs
 
     @property
+    def destinations(self) -> Mapping[str, DestinationHealth]:
+        """How each destination is, by notifier, half a second ago."""
+        return self._keeper.destinations
+
+    @property
+    def looked_at(self) -> float:
+        """Unix time when ``backlogs`` and ``destinations`` were read; 0 before the first time."""
+        return self._keeper.looked_at
+
+    @property
+    def store_health(self) -> StoreHealth:
+        """Whether the store can be used now."""
+        detail = self.journal.down or self._keeper.down
+        return StoreHealth(ok=not detail, detail=detail, waiting=self.journal.waiting)
+
+    @property
     def taken_over(self) -> int:
         """How many deliveries of ended processes this one gave back to all."""
         return self._keeper.taken_over
@@ -127,6 +144,7 @@ class Dispatcher:
         self._started = True
         # New credentials may be why it starts: whoever refused the old ones is asked once.
         await self._outbox.restart(list(self.planner.routes.values()))
+        await self._keeper.load_silences()
         for lane in self._lanes.values():
             lane.route.notifier.acknowledge = self.acknowledge
             lane.open()

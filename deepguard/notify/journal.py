@@ -72,7 +72,7 @@ class Journal:
         self._on_committed = on_committed
         self._on_failed = on_failed
         self._waiting: deque[_Waiting] = deque()
-        self._writing: Sequence[_Waiting] = ()
+        self._writing: list[_Waiting] = []
         self._told_without: set[tuple[str, str]] = set()
         self._urgent = asyncio.Event()
         self._news = asyncio.Event()
@@ -138,7 +138,7 @@ class Journal:
             each.notification.id
             for waiting in self._in_memory()
             for each in waiting.planned.outgoing
-            if _key(each) not in self._told_without
+            if each.status is DeliveryStatus.PENDING and _key(each) not in self._told_without
         ]
         if untold:
             logger.error(
@@ -148,14 +148,15 @@ class Journal:
                 ", ".join(dict.fromkeys(untold[:20])),
             )
         self._waiting.clear()
-        self._writing = ()
+        self._writing = []
 
     def _make_room(self) -> None:
-        for index, waiting in enumerate(self._waiting):
-            if not waiting.planned.outgoing:
-                del self._waiting[index]
-                self.skipped += 1
-                return
+        for may_go in (_is_routine, _tells_nobody):
+            for index, waiting in enumerate(self._waiting):
+                if may_go(waiting.planned):
+                    del self._waiting[index]
+                    self.skipped += 1
+                    return
         gone = self._waiting.popleft().planned
         self.lost += 1
         logger.error(
@@ -173,12 +174,12 @@ class Journal:
                 await self._write([waiting.planned for waiting in self._writing])
             except StoreError as error:
                 self._waiting.extendleft(reversed(self._writing))
-                self._writing = ()
+                self._writing = []
                 self._failed(error)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
                 continue
-            self._writing = ()
+            self._writing = []
             pause = FIRST_PAUSE
             self._recovered()
             if not self._waiting:
@@ -200,7 +201,7 @@ class Journal:
         """Write a batch; what cannot be written whatever the store's state is left out.
 
         Raises:
-            StoreError: The store failed, and nothing of the batch is written.
+            StoreError: The store failed; what is not written is in ``_writing`` still.
         """
         written = [self._as_it_stands(each) for planned in batch for each in planned.outgoing]
 
@@ -215,10 +216,12 @@ class Journal:
                 raise
             if len(batch) == 1:
                 self._leave_out(batch[0], error)
+                del self._writing[0]
                 return
             for planned in batch:
                 await self._write([planned])
             return
+        del self._writing[: len(batch)]
         await self._settle(written)
         self._on_committed(batch)
 
@@ -260,6 +263,16 @@ class Journal:
             seconds = time.time() - self.down_since
             logger.info("The store can be written to again, after {:.0f} s; everything that waited is written", seconds)
         self.down, self.down_since = "", 0.0
+
+
+def _tells_nobody(planned: Planned) -> bool:
+    return not planned.outgoing
+
+
+def _is_routine(planned: Planned) -> bool:
+    """Whether it is one verdict among many: without a call's beginning or end, nobody would know that it was left."""
+    entry = planned.entry
+    return not (planned.outgoing or entry.notifications or entry.began or entry.ended)
 
 
 def _key(each: Outgoing) -> tuple[str, str]:

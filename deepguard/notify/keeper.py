@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import sqlalchemy as sa
 from loguru import logger
 
+from deepguard import __version__
 from deepguard.errors import StoreError
 from deepguard.model import Delivery, DeliveryStatus, NotificationKind, Resolution
+from deepguard.notify.destination import Destination
+from deepguard.notify.failure import kind_and_lines
+from deepguard.notify.health import DestinationHealth
 from deepguard.notify.planning import Planner
 from deepguard.notify.repeats import Repeats
 from deepguard.notify.silence import Silence
 from deepguard.policy.incidents import end, incident_notification
-from deepguard.store import deliveries, incidents, silences, upkeep
+from deepguard.store import deliveries, destinations, incidents, silences, upkeep
 from deepguard.store.entry import Entry
 from deepguard.store.history import write_history
 from deepguard.store.store import Store
@@ -25,6 +30,10 @@ from deepguard.store.upkeep import Backlog
 TICK_SECONDS = 0.5
 SEEN_SECONDS = 5.0
 """Seconds from one sign of life of this process to the next."""
+GAP_SECONDS = upkeep.GONE_SECONDS / 2
+"""Seconds without a sign of life of this process after which it watches the others anew."""
+WATCH_SECONDS = upkeep.GONE_SECONDS
+"""Seconds that this process watches the others before it takes one for gone."""
 PURGE_SECONDS = 60.0
 
 OnAcknowledged = Callable[[str, float, str], None]
@@ -37,7 +46,9 @@ class Keeper:
     Attributes:
         backlogs: What each notifier has not delivered, also notifiers that only other hosts know.
         taken_over: Deliveries that an ended process had in hand and that this one gave back to all.
+        destinations: How each destination is.
         looked_at: Unix time of the last look that succeeded; 0 before the first.
+        down: Why the store could not be used at the last look, in words for people; empty when it could.
     """
 
     def __init__(
@@ -67,8 +78,10 @@ class Keeper:
             on_acknowledged: Told what was acknowledged.
         """
         self.backlogs: Mapping[str, Backlog] = {}
+        self.destinations: Mapping[str, DestinationHealth] = {}
         self.taken_over = 0
         self.looked_at = 0.0
+        self.down = ""
         self._store = store
         self._process_id = process_id
         self._planner = planner
@@ -79,6 +92,8 @@ class Keeper:
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
         self._next_seen = 0.0
+        self._last_seen = -math.inf
+        self._watching_since = 0.0
         self._next_purge = 0.0
         self._failing = False
         self._stop = asyncio.Event()
@@ -88,6 +103,14 @@ class Keeper:
         """Begin to look."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="deepguard-keeper")
+
+    async def load_silences(self) -> None:
+        """Know the silences before anything is told.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        self._planner.silences = [Silence.stored(row) for row in await self._store.read(silences.in_force)]
 
     async def close(self) -> None:
         """End. Safe twice."""
@@ -99,14 +122,16 @@ class Keeper:
         while not self._stop.is_set():
             try:
                 await self.look()
+                self.down = ""
                 self._failing = False
             except StoreError as error:
                 if not self._failing:
                     logger.warning("The store cannot be looked at: {}", error)
+                self.down = str(error)
                 self._failing = True
             except Exception as error:  # noqa: BLE001 - the next look may succeed; without any, nobody takes over
                 if not self._failing:
-                    logger.opt(exception=error).error("Looking at the store failed")
+                    logger.error("Looking at the store failed: {}", kind_and_lines(error))
                 self._failing = True
             try:
                 async with asyncio.timeout(TICK_SECONDS):
@@ -124,16 +149,13 @@ class Keeper:
             self._record(entry, names)
         open_ids = self._repeats.incident_ids
 
-        def read(db: sa.Connection) -> tuple[dict[str, Backlog], bool, list[dict[str, Any]], Sequence[Any]]:
+        def read(db: sa.Connection) -> tuple[Any, ...]:
+            self.backlogs = upkeep.backlogs(db)
+            self.destinations = {name: _health(row) for name, row in destinations.all_rows(db).items()}
             acknowledged = incidents.acknowledged(db, open_ids) if open_ids else ()
-            return (
-                upkeep.backlogs(db),
-                upkeep.needs_upkeep(db),
-                silences.in_force(db),
-                acknowledged,
-            )
+            return upkeep.needs_upkeep(db), silences.in_force(db), acknowledged
 
-        self.backlogs, late, in_force, acknowledged = await self._store.read(read)
+        late, in_force, acknowledged = await self._store.read(read)
         self.looked_at = time.time()
         self._planner.silences = [Silence.stored(row) for row in in_force]
         for incident_id, at, by in acknowledged:
@@ -143,11 +165,11 @@ class Keeper:
             await self._catch_up()
         now = time.monotonic()
         if now >= self._next_seen:
-            self._next_seen = now + SEEN_SECONDS
-            await self._sign_of_life()
+            await self._sign_of_life(now)
+            self._next_seen = now + SEEN_SECONDS  # one that failed is tried again at the next look
         if now >= self._next_purge:
-            self._next_purge = now + PURGE_SECONDS
-            await self._purge()
+            # What is left goes with the next looks: nothing waits for it, and much waits for those.
+            self._next_purge = now if await self._purge() else now + PURGE_SECONDS
         for name, backlog in self.backlogs.items():
             if backlog.due:
                 self._wake(name)
@@ -183,40 +205,66 @@ class Keeper:
                 )
             )
 
-    async def _sign_of_life(self) -> None:
-        def work(db: sa.Connection) -> int:
-            upkeep.seen(db, self._process_id)
-            abandoned = upkeep.abandoned_calls(db)
-            for call_id in abandoned:
-                self._end_abandoned(db, call_id)
-            return len(abandoned)
+    async def _sign_of_life(self, now: float) -> None:
+        await self._store.write(lambda db: upkeep.seen(db, self._process_id, __version__))
+        if now - self._last_seen > GAP_SECONDS:
+            self._watching_since = now
+        self._last_seen = now
+        # While the store was away nobody could write that it is there: whoever comes back first must not think that
+        # all the others are gone.
+        if now - self._watching_since >= WATCH_SECONDS:
+            await self._end_abandoned_calls()
 
-        if abandoned := await self._store.write(work):
-            logger.warning("{} calls were guarded by a process that ended; their incidents are resolved", abandoned)
+    async def _end_abandoned_calls(self) -> None:
+        ended = 0
+        for call_id in await self._store.read(upkeep.abandoned_calls):
+            try:
+                ended += await self._end_abandoned(call_id)
+            except (KeyError, ValueError) as error:  # a newer version's, which knows how to end it
+                logger.warning("Call {} was abandoned; ending it failed: {}", call_id, kind_and_lines(error))
+        if ended:
+            logger.warning("{} calls were guarded by a process that ended; their incidents are resolved", ended)
             for name in self._planner.routes:
                 self._wake(name)
 
-    def _end_abandoned(self, db: sa.Connection, call_id: str) -> None:
-        if not incidents.end_call(db, call_id, Resolution.GUARD_LOST.value):
-            return
-        for stored in incidents.find(db, call_ids=[call_id], is_open=True):
-            resolved = end(stored.incident, Resolution.GUARD_LOST, time.time()).incident
-            if resolved is None:
-                continue
-            told = incident_notification(
-                resolved, NotificationKind.RESOLVED, detector=stored.detector, simulated=stored.simulated
+    async def _end_abandoned(self, call_id: str) -> bool:
+        found = await self._store.read(lambda db: incidents.find(db, call_ids=[call_id], is_open=True))
+        resolved = [(end(stored.incident, Resolution.GUARD_LOST, time.time()).incident, stored) for stored in found]
+        told = [
+            incident_notification(
+                incident, NotificationKind.RESOLVED, detector=stored.detector, simulated=stored.simulated
             )
-            entry = Entry(call_id=call_id, notifications=(told,))
-            write_history(db, [entry], self._process_id)
-            deliveries.add(db, self._planner.plan(entry).outgoing)
+            for incident, stored in resolved
+            if incident is not None
+        ]
+        # Planned here, not in the transaction: hooks are called on the event loop only.
+        planned = self._planner.plan(Entry(call_id=call_id, notifications=tuple(told)))
 
-    async def _purge(self) -> None:
+        def work(db: sa.Connection) -> bool:
+            if not incidents.end_call(db, call_id, Resolution.GUARD_LOST.value):
+                return False
+            write_history(db, [planned.entry], self._process_id)
+            deliveries.add(db, planned.outgoing)
+            return True
+
+        return await self._store.write(work)
+
+    async def _purge(self) -> int:
         def work(db: sa.Connection) -> int:
             upkeep.forget_pictures(db)
             return upkeep.purge(db, self._keep_seconds)
 
-        while await self._store.write(work) and not self._stop.is_set():
-            pass
+        return await self._store.write(work)
+
+
+def _health(row: Mapping[str, Any]) -> DestinationHealth:
+    known = Destination(**{name: value for name, value in row.items() if name not in ("now", "notifier")})
+    return DestinationHealth(
+        blocked=known.open or known.blocked_until > row["now"],
+        refused=known.refused,
+        disabled=known.disabled,
+        detail=known.detail,
+    )
 
 
 __all__ = ["Keeper", "OnAcknowledged"]

@@ -261,7 +261,7 @@ class Lane:
 
     def _unexpected(self, error: BaseException, what: str) -> Failure:
         logger.error("The notifier {} failed to {}: {}", self.route.name, what, kind_and_lines(error))
-        # What the operating system says of a connection is no bug, even where the notifier does not say it in its words.
+        # What the operating system says of a connection is no bug, though the notifier should have said it itself.
         return Failure(f"{type(error).__name__}; see the log", fault=not isinstance(error, OSError))
 
 

@@ -14,6 +14,8 @@ from deepguard.notify.route import Route
 from deepguard.notify.silence import Silence, silenced_by
 from deepguard.store.entry import Entry, Outgoing, Planned
 
+BY_HOOK = "a deepguard_should_notify hook"
+
 ShouldNotify = Callable[[Notification, str], bool | None]
 """The ``deepguard_should_notify`` hooks: a notification and a notifier's name; None leaves it to the configuration."""
 
@@ -74,8 +76,12 @@ class Planner:
             logger.error("deepguard_should_notify failed ({}); {} is told", type(error).__name__, notifier)
             answer = None
         if answer is not None and not answer:
-            return "a deepguard_should_notify hook"
+            return BY_HOOK
+        return self.silenced_by(notification, notifier)
+
+    def silenced_by(self, notification: Notification, notifier: str) -> str | None:
+        """The silence that keeps a notification from a notifier now, in words for people; None when none does."""
         return silenced_by(notification, notifier, self._windows, self.silences, time.time())
 
 
-__all__ = ["Planner", "ShouldNotify"]
+__all__ = ["BY_HOOK", "Planner", "ShouldNotify"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from deepguard.model import DeliveryStatus, Notification, NotificationKind
-from deepguard.notify.planning import Planner
+from deepguard.notify.planning import BY_HOOK, Planner
 from deepguard.policy.incidents import incident_notification
 from deepguard.store.entry import Entry, Planned
 
@@ -53,10 +53,11 @@ class Repeats:
             case = self._open.get(incident.id) if incident else None
             if case is None:
                 continue
-            if each.status is not DeliveryStatus.SILENCED:
+            if each.status is not DeliveryStatus.SILENCED or each.detail == BY_HOOK:
+                # A hook that says no is asked again when a notifier that was told would be.
                 case.told_at[each.notifier] = each.notification.at
             else:
-                # Who was kept from it is told as soon as the silence is over.
+                # Who was silenced is told as soon as the silence is over.
                 case.told_at.setdefault(each.notifier, 0.0)
 
     def forget(self, incident_id: str) -> None:
@@ -88,7 +89,7 @@ class Repeats:
         if not route.repeat_every or not route.wants(again):
             return False
         told_at = case.told_at.get(name, again.incident.opened_at if again.incident else now)
-        return now - told_at >= route.repeat_every and self._planner.kept_back(again, name) is None
+        return now - told_at >= route.repeat_every and self._planner.silenced_by(again, name) is None
 
 
 __all__ = ["Repeats"]

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from deepguard.model import DeliveryStatus, Notification
+from deepguard.model import DeliveryStatus, Notification, NotificationKind
 from deepguard.store.clock import now
 from deepguard.store.codec import decode
 from deepguard.store.lookup import in_parts
 from deepguard.store.tables import deliveries, notifications
+from deepguard.store.text import storable
 
 _UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
 
@@ -126,10 +127,19 @@ def drop(db: sa.Connection, *, ids: Collection[int] = (), notifier: str | None =
         by: Who gives them up.
 
     Returns:
-        Those that were given up.
+        Those that were given up; with a digest all that it names.
     """
-    changed = {"status": DeliveryStatus.DROPPED, "ended_at": now(), "detail": f"dropped by {by}"}
-    return _change(db, (DeliveryStatus.PENDING, DeliveryStatus.DEAD), ids, notifier, changed)
+    changed = {"status": DeliveryStatus.DROPPED, "ended_at": now(), "detail": storable(f"dropped by {by}")}
+    waiting = (DeliveryStatus.PENDING, DeliveryStatus.DEAD)
+    dropped = _change(db, waiting, ids, notifier, changed, digests=True)
+    c = deliveries.c
+    for part in in_parts(list(dropped)):
+        named = sa.select(c.id).where(c.digest_id.in_(part), c.status == DeliveryStatus.DIGESTED).order_by(c.id)
+        members = [int(row[0]) for row in db.execute(named)]
+        for some in in_parts(members):
+            db.execute(sa.update(deliveries).where(c.id.in_(some)).values(changed))
+        dropped += members
+    return dropped
 
 
 def _change(
@@ -138,9 +148,13 @@ def _change(
     ids: Collection[int],
     notifier: str | None,
     changed: dict[str, Any],
+    *,
+    digests: bool = False,
 ) -> list[int]:
     c = deliveries.c
-    wanted = sa.select(c.id).where(c.status.in_(statuses), c.kind != "digest").order_by(c.id).with_for_update()
+    wanted = sa.select(c.id).where(c.status.in_(statuses)).order_by(c.id).with_for_update()
+    if not digests:
+        wanted = wanted.where(c.kind != NotificationKind.DIGEST.value)
     if ids:
         wanted = wanted.where(c.id.in_(tuple(ids)))
     if notifier is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deepguard.errors import StoreError
@@ -14,6 +15,10 @@ CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 POOL_SECONDS = 10.0
 """How long a transaction waits for a connection."""
+TRIES = 5
+"""How often a transaction is begun that the server breaks off for another one's sake."""
+_TAKES_TURNS = frozenset({"40001", "40P01"})
+"""Transactions that wait for each other: the server broke off this one, and all of it is undone."""
 
 
 class PostgresqlDatabase:
@@ -35,6 +40,7 @@ class PostgresqlDatabase:
                 max_overflow=POOL,
                 pool_timeout=POOL_SECONDS,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 # A server that is cut off answers nothing, not even a refusal.
                 connect_args={"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS},
             )
@@ -50,8 +56,15 @@ class PostgresqlDatabase:
             work: Given the connection.
             writes: Whether it writes; all the same here.
         """
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+        tries_left = TRIES
+        while True:
+            tries_left -= 1
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+            except exc.DBAPIError as error:
+                if not tries_left or getattr(error.orig, "sqlstate", None) not in _TAKES_TURNS:
+                    raise
 
     async def close(self) -> None:
         """Disconnect. Safe twice."""

@@ -47,7 +47,10 @@ class SqliteDatabase:
             url = url.set(database=str(self._path))
         # One connection: transactions of one process wait for each other here, in order, and never fail with a lock.
         self._engine = sa.create_engine(
-            url, poolclass=StaticPool, connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False}
+            url,
+            poolclass=StaticPool,
+            hide_parameters=True,
+            connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False},
         )
         event.listen(self._engine, "connect", self._connected)
         event.listen(self._engine, "begin", _begin)

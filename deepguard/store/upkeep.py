@@ -62,9 +62,11 @@ def announce_process(db: sa.Connection, process_id: str, version: str) -> None:
     )
 
 
-def seen(db: sa.Connection, process_id: str) -> None:
+def seen(db: sa.Connection, process_id: str, version: str) -> None:
     """Write down that this process is still there."""
-    db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
+    done = db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
+    if done.rowcount == 0:  # it slept for so long that it was forgotten, or the file was put back from a backup
+        announce_process(db, process_id, version)
 
 
 def leave(db: sa.Connection, process_id: str) -> None:
@@ -76,7 +78,10 @@ def abandoned_calls(db: sa.Connection) -> Sequence[str]:
     """The calls that have not ended, and whose process is gone."""
     alive = sa.select(processes.c.id).where(processes.c.seen_at > now() - GONE_SECONDS)
     found = db.execute(
-        sa.select(calls.c.id).where(calls.c.ended_at.is_(None), calls.c.process_id.not_in(alive)).limit(PURGE_BATCH)
+        sa.select(calls.c.id)
+        .where(calls.c.ended_at.is_(None), calls.c.process_id.not_in(alive))
+        .order_by(calls.c.id)
+        .limit(PURGE_BATCH)
     )
     return found.scalars().all()
 

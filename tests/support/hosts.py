@@ -58,7 +58,8 @@ class Host:
         self.store = Store(url)
         self.deliveries: list[Delivery] = []
         self._news = asyncio.Event()
-        self.dispatcher = Dispatcher(self.store, routes, on_delivery=self._told, **({"draw": lowest} | options))
+        settings: dict[str, Any] = {"draw": lowest, **options}
+        self.dispatcher = Dispatcher(self.store, routes, on_delivery=self._told, **settings)
 
     def _told(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
