@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deepguard.testing.clock import FakeClock
     from deepguard.testing.contract import NotifierContract
     from deepguard.testing.endpoint import Answer, Request, ScriptedEndpoint
     from deepguard.testing.factories import make_notification, make_verdict
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from deepguard.testing.secrets import SecretWatch
 
 _HOMES = {
+    "deepguard.testing.clock": ("FakeClock",),
     "deepguard.testing.contract": ("NotifierContract",),
     "deepguard.testing.endpoint": ("Answer", "Request", "ScriptedEndpoint"),
     "deepguard.testing.factories": ("make_notification", "make_verdict"),
@@ -28,6 +30,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "FakeClock",
     "NotifierContract",
     "Outcome",
     "RecordingNotifier",

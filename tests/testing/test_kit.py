@@ -1,7 +1,11 @@
 """The authors' kit."""
 
+import subprocess
+import sys
+
 import pytest
 
+from deepguard import NotifyError, testing
 from deepguard.model import Judgement, Level, NotificationKind, Resolution, Source
 from deepguard.testing import RecordingNotifier, make_notification, make_verdict
 
@@ -65,6 +69,29 @@ async def test_recording_notifier_remembers_in_order():
     assert await notifier.wait_for(2) == [first, second]
     await notifier.close()
     assert (notifier.started, notifier.closed) == (1, 1)
+
+
+async def test_recording_notifier_fails_as_it_is_told_to():
+    notifier = RecordingNotifier(NotifyError("busy", retry_after=3.0), None, NotifyError("no", retryable=False))
+    taken = make_notification()
+    for fails in (True, False, True, False):
+        if fails:
+            with pytest.raises(NotifyError):
+                await notifier.send(taken)
+        else:
+            await notifier.send(taken)
+    assert notifier.notifications == [taken, taken]
+
+
+def test_every_name_of_the_kit_is_there_and_a_noun_costs_neither_pytest_nor_aiohttp():
+    assert testing.__all__ == sorted(testing.__all__) == dir(testing)
+    for name in testing.__all__:
+        assert getattr(testing, name)
+    with pytest.raises(AttributeError, match="has no attribute 'make_notificaton'"):
+        testing.make_notificaton  # noqa: B018
+    program = "import sys; from deepguard.testing import make_notification; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pytest", "aiohttp", "loguru"} & set(loaded)
 
 
 async def test_recording_notifier_says_when_too_few_came():
