@@ -26,7 +26,7 @@ async def bot(runner_args: RunnerArguments) -> None:
         runner_args: What the runner knows of the call; its transport must be WebRTC (SmallWebRTC).
 
     Raises:
-        DeepguardError: The transport is another one, or the configuration cannot be used.
+        DeepguardError: The transport is another one, or the configuration or the store cannot be used.
     """
     if not isinstance(runner_args, SmallWebRTCRunnerArguments):
         raise DeepguardError(
@@ -43,12 +43,25 @@ async def bot(runner_args: RunnerArguments) -> None:
     ).run()
 
 
+def check_start() -> None:
+    """See that calls can be guarded: whoever starts the runner by hand is told now, and not by the first caller.
+
+    Raises:
+        DeepguardError: The configuration or the store cannot be used; says what to do.
+    """
+    asyncio.run(Runtime.load().check_store())
+
+
 async def _shared_runtime() -> Runtime:
     # The runner calls `bot` once a call, all in one process: notifiers are started once, and live as long as it.
     global _runtime
     async with _starting:
         if _runtime is None:
             runtime = Runtime.load()
-            await runtime.start()
+            try:
+                await runtime.start()
+            except BaseException:
+                await runtime.close()  # the next call begins from nothing
+                raise
             _runtime = runtime
     return _runtime

@@ -32,6 +32,7 @@ class Runtime:
     Attributes:
         config: The configuration.
         host: The loaded plugins.
+        store: What outlives the process; opened and closed with the dispatcher.
         dispatcher: The way to the notifiers.
     """
 
@@ -44,8 +45,9 @@ class Runtime:
         """
         self.config = config
         self.host = host
+        self.store = Store(config.store.url.get_secret_value())
         self.dispatcher = Dispatcher(
-            Store(config.store.url.get_secret_value()),
+            self.store,
             build_routes(config, host),
             on_delivery=self._on_delivery,
             on_acknowledged=self._on_acknowledged,
@@ -80,6 +82,18 @@ class Runtime:
             StoreError: The store cannot be used; says what to do.
         """
         await self.dispatcher.start()
+
+    async def check_store(self) -> None:
+        """Open the store, see that it can be written to, and close it; starts nothing.
+
+        Raises:
+            StoreError: It cannot be used; says what to do.
+        """
+        try:
+            await self.store.open()
+            await self.store.write(lambda _db: None)
+        finally:
+            await self.store.close()
 
     async def close(self) -> None:
         """Deliver what waits, for a bounded time, and close the notifiers and the store; the rest is kept there."""

@@ -66,16 +66,18 @@ def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:
     """
     detector = runtime.detector_info
     notifiers = ", ".join(entry.name for entry in runtime.config.notifiers) or "none"
+    store = runtime.store.name.removeprefix("store ")
     if log_format is LogFormat.JSON:
         if detector["advisory"]:
             logger.warning("{}", detector["advisory"])
-        logger.bind(url=url, detector=detector["type"], simulated=detector["simulated"]).info("deepguard is ready")
+        bound = logger.bind(url=url, detector=detector["type"], simulated=detector["simulated"], store=store)
+        bound.info("deepguard is ready")
         return
     text = Text()
     text.append(f"{url}\n\n", style="bold underline")
     if not runtime.config.server.serves_playground:
         text.append("Page       off (see server.playground)\n")
-    text.append(f"Detector   {detector['label']}\nNotifiers  {notifiers}")
+    text.append(f"Detector   {detector['label']}\nNotifiers  {notifiers}\nStore      {store}")
     if detector["advisory"]:
         text.append(f"\n\n{detector['advisory']}", style="bold yellow")
     Console(stderr=True).print(Panel(text, title="deepguard is ready", title_align="left", padding=(1, 2)))

@@ -260,8 +260,8 @@ class ServerParams(Section):
     public_url: PublicUrl = Field(
         default="",
         description=(
-            "Where people reach this server, for example https://guard.example: alerts then carry a link by which whoever "
-            "is told can acknowledge the incident. Empty: no links."
+            "Where people reach this server, for example https://guard.example: alerts then carry a link by which "
+            "whoever is told can acknowledge the incident. Empty: no links."
         ),
     )
     allowed_origins: tuple[str, ...] = Field(

@@ -150,12 +150,16 @@ class Keeper:
         open_ids = self._repeats.incident_ids
 
         def read(db: sa.Connection) -> tuple[Any, ...]:
-            self.backlogs = upkeep.backlogs(db)
-            self.destinations = {name: _health(row) for name, row in destinations.all_rows(db).items()}
-            acknowledged = incidents.acknowledged(db, open_ids) if open_ids else ()
-            return upkeep.needs_upkeep(db), silences.in_force(db), acknowledged
+            return (
+                upkeep.backlogs(db),
+                destinations.all_rows(db),
+                upkeep.needs_upkeep(db),
+                silences.in_force(db),
+                incidents.acknowledged(db, open_ids) if open_ids else (),
+            )
 
-        late, in_force, acknowledged = await self._store.read(read)
+        self.backlogs, rows, late, in_force, acknowledged = await self._store.read(read)
+        self.destinations = {name: _health(row) for name, row in rows.items()}
         self.looked_at = time.time()
         self._planner.silences = [Silence.stored(row) for row in in_force]
         for incident_id, at, by in acknowledged:

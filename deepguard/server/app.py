@@ -62,13 +62,18 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
+        store = runtime.dispatcher.store_health
+        ready = store.ok and not kept.stopping
+        # The words name hosts and folders, which are nobody's business on the network.
+        detail = store.detail if loopback or store.ok else "The store cannot be used; the server's log says why."
         answer: dict[str, Any] = {
-            "ready": not kept.stopping,
+            "ready": ready,
             "calls": kept.calls,
             "max_calls": server.max_calls,
             "detector": runtime.config.detector.type,
+            "store": {"ok": store.ok, "detail": detail, "waiting": store.waiting},
         }
-        return JSONResponse(answer, 503 if kept.stopping else 200)
+        return JSONResponse(answer, 200 if ready else 503)
 
     app.include_router(offers_router(runtime, kept, playground=playground))
     if playground:

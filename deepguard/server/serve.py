@@ -70,8 +70,18 @@ async def serve(runtime: Runtime, sockets: list[socket.socket], on_started: Call
         on_started: Called when requests are answered.
 
     Raises:
+        StoreError: The store cannot be used; says what to do.
         DeepguardError: It could not start.
     """
+    try:
+        # Before anything is answered: a store that cannot be used ends the start in its own words.
+        await runtime.start()
+        await _serve(runtime, sockets, on_started)
+    finally:
+        await runtime.close()
+
+
+async def _serve(runtime: Runtime, sockets: list[socket.socket], on_started: Callable[[], None]) -> None:
     settings = runtime.config.server
     sessions = Sessions(settings.max_calls)
     closing: list[asyncio.Task[None]] = []
