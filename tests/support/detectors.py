@@ -20,6 +20,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.plugins import PluginHost
+from deepguard.store.entry import Entry
 
 
 class AnsweringDetector(Detector):
@@ -72,6 +73,8 @@ def new_guard(
     coverage: CoverageParams | None = None,
     host: PluginHost | None = None,
     notifications: list[Notification] | None = None,
+    record: Callable[[Entry], None] | None = None,
+    keep_pictures: bool = False,
     on_judged: OnJudged | None = None,
 ) -> Guard:
     """A guard around a detector, with the built-in policy."""
@@ -84,6 +87,7 @@ def new_guard(
         coverage=coverage or CoverageParams(),
         thresholds=Thresholds(),
         hooks=host or PluginHost(),
-        record=lambda entry: told.extend(entry.notifications),
+        record=record or (lambda entry: told.extend(entry.notifications)),
+        keep_pictures=keep_pictures,
         on_judged=on_judged,
     )
