@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -53,6 +54,17 @@ def test_the_yaml_loads_and_says_what_holds_anyway(folder: Path) -> None:
     (folder / "deepguard.yaml").write_text(snippet("yaml-language-server"))
     config = load_config(folder / "deepguard.yaml", PluginHost(), {})
     assert config == default_config(PluginHost(), {})
+
+
+def test_the_notifiers_load(folder: Path) -> None:
+    (folder / "deepguard.yaml").write_text(snippet("webhook_url"))
+    environ = {
+        "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T000/B000/" + "x" * 24,
+        "WEBHOOK_SECRET": "whsec_" + base64.b64encode(bytes(32)).decode(),
+        "SMTP_PASSWORD": "word",
+    }
+    config = load_config(folder / "deepguard.yaml", PluginHost(), environ)
+    assert [entry.type for entry in config.notifiers] == ["log", "slack", "webhook", "email"]
 
 
 def test_the_policy_changes_the_thresholds_of_the_calls_that_it_names(folder: Path) -> None:
@@ -160,7 +172,7 @@ async def test_a_bot_for_dataspike_s_own_processor_changes_only_the_import(
 
 def test_each_snippet_is_one_that_a_test_here_uses() -> None:
     python_and_yaml = [one.text for one in snippets(PAGE) if one.language != "bash"]
-    used = ["yaml-language-server", "my_policy.py", "Runtime.load", "DataspikeDeepfakeProcessor("]
+    used = ["yaml-language-server", "webhook_url", "my_policy.py", "Runtime.load", "DataspikeDeepfakeProcessor("]
     assert len(python_and_yaml) == len(used)
     assert all(snippet(word) in python_and_yaml for word in used)
 
