@@ -35,7 +35,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 GIVE_UP_AFTER = 86400.0
 """Seconds that a replayed delivery is tried for whose notifier the configuration does not name."""
 
-Ids = Annotated[list[int] | None, typer.Argument(help="Their numbers, from `deepguard deliveries list`.", min=1)]
+Ids = Annotated[
+    list[int] | None, typer.Argument(help="Their numbers, from `deepguard deliveries list`.", min=1, max=2**63 - 1)
+]
 NotifierOption = Annotated[str | None, typer.Option("--notifier", help="Only those to this notifier.")]
 
 _REPLAYED = frozenset({DeliveryStatus.DEAD, DeliveryStatus.DROPPED})
@@ -60,7 +62,7 @@ def show(
     """List deliveries, newest first, and the destinations that take none now."""
     from deepguard.store import destinations, letters
 
-    statuses = list(one_of(status or (), [one.value for one in DeliveryStatus], "status"))
+    statuses = list(one_of(status or (), [one.value for one in DeliveryStatus], "there is no status"))
     statuses += [DeliveryStatus.DEAD] if dead else []
     setup = load(config)
 
@@ -182,7 +184,7 @@ def _known(db: sa.Connection, setup: Setup, notifier: str | None) -> None:
     from deepguard.store.lookup import notifier_names
 
     if notifier is not None and notifier not in setup.notifiers:
-        one_of([notifier], dict.fromkeys([*setup.notifiers, *notifier_names(db)]), "notifier")
+        one_of([notifier], dict.fromkeys([*setup.notifiers, *notifier_names(db)]), "there is no notifier")
 
 
 def _counted(done: set[int]) -> str:

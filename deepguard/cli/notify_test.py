@@ -34,7 +34,7 @@ def notify_test(
 ) -> None:
     """Send a marked test the way of an alert, and tell each destination's answer; exits with 0 when all took it."""
     setup = load(config)
-    chosen = one_of(names or setup.notifiers, setup.notifiers, "notifier in the configuration")
+    chosen = one_of(names or setup.notifiers, setup.notifiers, "the configuration names no notifier")
     if not chosen:
         raise DeepguardError("the configuration names no notifier: nobody is told of anything")
     routes = setup.routes()

@@ -60,8 +60,13 @@ def short(at: float) -> str:
     return moment(at)[5:]
 
 
-def one_of(words: Sequence[str], known: Iterable[str], what: str) -> tuple[str, ...]:
+def one_of(words: Sequence[str], known: Iterable[str], missing: str) -> tuple[str, ...]:
     """See that each of the words is known, and leave out those that are said twice.
+
+    Args:
+        words: What was written.
+        known: What there is.
+        missing: The beginning of the error, before the word.
 
     Raises:
         DeepguardError: One is not; says which may have been meant.
@@ -70,7 +75,7 @@ def one_of(words: Sequence[str], known: Iterable[str], what: str) -> tuple[str, 
     for word in words:
         if word not in known:
             guess = did_you_mean(word, known) or f"; there are: {', '.join(one_line(name, 64) for name in known)}"
-            raise DeepguardError(f"there is no {what} '{one_line(word, 64)}'{guess if known else ''}")
+            raise DeepguardError(f"{missing} '{one_line(word, 64)}'{guess if known else ''}")
     return tuple(dict.fromkeys(words))
 
 

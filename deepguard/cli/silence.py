@@ -65,9 +65,9 @@ def add(
         )
     if any(not 0 < len(pattern) <= LONGEST_PATTERN for pattern in participant or ()):
         raise DeepguardError(f"--participant: it must have 1 to {LONGEST_PATTERN} characters")
-    kinds = one_of(kind or (), get_args(NotifyOn), "kind")
+    kinds = one_of(kind or (), get_args(NotifyOn), "there is no kind")
     setup = load(config)
-    notifiers = one_of(notifier or (), setup.notifiers, "notifier in the configuration")
+    notifiers = one_of(notifier or (), setup.notifiers, "the configuration names no notifier")
     silence_id = f"sil_{secrets.token_hex(4)}"
 
     def work(db: sa.Connection) -> Row:
@@ -141,7 +141,7 @@ def expire(
                 raise DeepguardError(
                     f"'{one_line(silence, 64)}' is part of the configuration: change it there, and start again"
                 )
-            one_of([silence], rows, "silence")
+            one_of([silence], rows, "there is no silence")
         if not silences.expire(db, silence):
             raise DeepguardError(f"{silence} ended at {moment(rows[silence]['ends_at'])} already")
         return next(row for row in silences.in_force(db, ended=True) if row["id"] == silence)

@@ -149,7 +149,7 @@ def whole_incident_id(db: sa.Connection, text: str) -> str:
     from deepguard.store.lookup import SHORTEST, incident_ids
 
     shown = one_line(text, 64)
-    found = incident_ids(db, text)
+    found = incident_ids(db, text) if text.isascii() else ()
     if not found:
         short = text.startswith("inc_") and len(text) < SHORTEST
         more = f"; write at least {SHORTEST} characters of its id" if short else ""
@@ -164,7 +164,7 @@ def who(by: str | None) -> str:
     if by is not None:
         return one_line(by, 80) or "somebody"
     try:
-        return getpass.getuser()
+        return one_line(getpass.getuser(), 80) or "somebody"
     except (OSError, KeyError, ImportError):
         return "somebody"
 
@@ -184,10 +184,11 @@ def _refuse_missing(config: Config, name: str) -> None:
         return
     if not url.database or url.database == ":memory:":
         raise StoreError(f"{name}: only the program that runs can look into it; set store.url to a file")
-    if not Path(url.database).exists():
+    path = Path(url.database)
+    if not path.exists():
         raise StoreError(
-            f"{name}: there is no store yet at {Path(url.database).absolute()}; `deepguard run` makes one, and so does "
-            "`deepguard notify-test`. If one runs, give this command its configuration and its working directory"
+            f"{name}: there is no store yet at {one_line(str(path.absolute()))}; `deepguard run` makes one, and so "
+            "does `deepguard notify-test`. If one runs, give this command its configuration and its working directory"
         )
 
 
