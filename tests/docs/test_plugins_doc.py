@@ -1,116 +1,35 @@
 """docs/plugins.md: what it shows is built, loaded and run; what it lists is what there is."""
 
-import subprocess
 import sys
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from deepguard import Call, Judgement, Level, LevelChanged, NotifyError, Source, Thresholds
+from deepguard import Call, Judgement, Level, LevelChanged, Source, Thresholds
 from deepguard.config.loading import load_config
-from deepguard.notify.dispatcher import Dispatcher, build_routes
 from deepguard.plugins import PluginHost
 from deepguard.testing import make_notification, make_verdict
 from support.pages import ROOT, files, module_of, snippets
 
 PAGE = ROOT / "docs" / "plugins.md"
 REFERENCE = PAGE.with_name("hooks_reference.py")
-TOKEN = "token-of-the-pager"
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    """The page's notifier package, as visible to this interpreter as ``pip install -e`` would make it."""
+def folder(tmp_path):
+    """The page's files."""
     for name, text in files(PAGE).items():
         (tmp_path / name).write_text(text)
-    build = "from setuptools import build_meta; build_meta.prepare_metadata_for_build_wheel('.')"
-    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    sys.modules.pop("deepguard_pager", None)
+    return tmp_path
 
 
-class PagerService:
-    """The service that the page's notifier talks to; answers with ``status``."""
-
-    def __init__(self):
-        self.url, self.status, self.taken = "", 200, []
-
-    async def take(self, request):
-        self.taken.append((request.headers["Authorization"], await request.json()))
-        return web.Response(status=self.status)
-
-
-@pytest.fixture
-async def pager():
-    service = PagerService()
-    app = web.Application()
-    app.router.add_post("/hook", service.take)
-    async with TestServer(app) as server:
-        service.url = str(server.make_url("/hook"))
-        yield service
-
-
-def load(package, name, **environ):
+def load(folder, name):
     host = PluginHost()
-    return load_config(package / name, host, {"DATASPIKE_API_KEY": "key-for-the-test", **environ}), host
-
-
-async def test_the_notifier_is_found_configured_and_told(package, pager):
-    config, host = load(package, "deepguard.yaml", PAGER_URL=pager.url, PAGER_TOKEN=TOKEN)
-    deliveries = []
-    dispatcher = Dispatcher(
-        build_routes(config, host),
-        on_delivery=deliveries.append,
-        should_notify=lambda notification, name: host.first(
-            "deepguard_should_notify", notification=notification, notifier=name
-        ),
-    )
-    await dispatcher.start()
-    notification = make_notification(participant_id="Zoë")
-    assert notification.incident
-    dispatcher.notify(notification)
-    await dispatcher.close()
-    assert [delivery.status for delivery in deliveries] == ["delivered"]
-    assert pager.taken == [
-        (
-            f"Bearer {TOKEN}",
-            {
-                "id": notification.id,
-                "key": notification.incident.id,
-                "title": "Zoë may be a deepfake",
-                "text": notification.detail,
-            },
-        )
-    ]
-    assert TOKEN not in repr(config)
-
-
-async def test_the_notifier_can_be_tried_by_itself(package, pager):
-    tried = module_of(package / "try_pager.py")
-    await tried.page_once(pager.url)
-    assert pager.taken[0][1]["title"] == "Zoë may be a deepfake"
-
-
-@pytest.mark.parametrize(("status", "retryable"), [(302, False), (404, False), (429, True), (503, True)])
-async def test_the_notifier_says_what_is_worth_another_attempt(package, pager, status, retryable):
-    pager.status = status
-    tried = module_of(package / "try_pager.py")
-    with pytest.raises(NotifyError, match=f"the pager answered {status}") as caught:
-        await tried.page_once(pager.url)
-    assert caught.value.retryable is retryable
-
-
-async def test_the_notifier_says_when_nobody_listens(package, unused_tcp_port):
-    tried = module_of(package / "try_pager.py")
-    with pytest.raises(NotifyError, match=r"cannot be reached \(ClientConnectorError\)"):
-        await tried.page_once(f"http://127.0.0.1:{unused_tcp_port}/hook")
+    return load_config(folder / name, host, {"DATASPIKE_API_KEY": "key-for-the-test"}), host
 
 
 @pytest.fixture
-def policy(package):
-    config, host = load(package, "deepguard.policy.yaml")
+def policy(folder):
+    config, host = load(folder, "deepguard.policy.yaml")
     assert config.policy.plugin == "./my_policy.py"
     yield host
     for name in [name for name in sys.modules if name.startswith("_deepguard_file_my_policy")]:
@@ -158,14 +77,7 @@ async def test_the_policy_file_decides_enriches_and_observes(policy):
 
 
 def test_every_snippet_with_a_name_is_one_that_a_test_here_uses():
-    assert set(files(PAGE)) == {
-        "pyproject.toml",
-        "deepguard_pager.py",
-        "deepguard.yaml",
-        "try_pager.py",
-        "deepguard.policy.yaml",
-        "my_policy.py",
-    }
+    assert set(files(PAGE)) == {"deepguard.policy.yaml", "my_policy.py"}
     assert len(snippets(PAGE)) == len(files(PAGE))
 
 
