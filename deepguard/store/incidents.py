@@ -50,9 +50,9 @@ def find(
     c = incidents.c
     statement = sa.select(incidents).order_by(c.opened_at.desc(), c.id).limit(limit)
     if ids is not None:
-        statement = statement.where(c.id.in_(tuple(ids)))
+        statement = statement.where(c.id.in_([storable(one) for one in ids]))
     if call_ids is not None:
-        statement = statement.where(c.call_id.in_(tuple(call_ids)))
+        statement = statement.where(c.call_id.in_([storable(one) for one in call_ids]))
     if is_open is not None:
         statement = statement.where(c.resolved_at.is_(None) if is_open else c.resolved_at.is_not(None))
     return [_stored(row) for row in db.execute(statement)]
@@ -67,7 +67,7 @@ def acknowledge(db: sa.Connection, incident_id: str, by: str) -> StoredIncident 
     c = incidents.c
     done = db.execute(
         sa.update(incidents)
-        .where(c.id == incident_id, c.acknowledged_at.is_(None), c.resolved_at.is_(None))
+        .where(c.id == storable(incident_id), c.acknowledged_at.is_(None), c.resolved_at.is_(None))
         .values(acknowledged_at=now(), acknowledged_by=storable(by), updated_at=now())
     )
     return (find(db, ids=[incident_id]))[0] if done.rowcount else None

@@ -87,7 +87,7 @@ def find(
         (c.notification_id, notification_id),
     ):
         if wanted is not None:
-            statement = statement.where(column == wanted)
+            statement = statement.where(column == storable(wanted))
     return [_letter(row) for row in db.execute(statement)]
 
 
@@ -158,7 +158,7 @@ def _change(
     if ids:
         wanted = wanted.where(c.id.in_(tuple(ids)))
     if notifier is not None:
-        wanted = wanted.where(c.notifier == notifier)
+        wanted = wanted.where(c.notifier == storable(notifier))
     found = [int(row[0]) for row in db.execute(wanted)]
     for part in in_parts(found):
         db.execute(sa.update(deliveries).where(c.id.in_(part)).values(changed))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from deepguard.store.clock import now
 from deepguard.store.tables import deliveries, destinations, incidents, processes
+from deepguard.store.text import storable
 from deepguard.store.upkeep import GONE_SECONDS
 
 PART = 1000
@@ -35,7 +36,7 @@ def incident_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
         text: What a person wrote.
         most: How many at most.
     """
-    c = incidents.c.id
+    c, text = incidents.c.id, storable(text)
     found = db.execute(sa.select(c).where(c == text)).scalars().all()
     if found or len(text) < SHORTEST or not text.startswith("inc_"):
         return found
@@ -62,7 +63,7 @@ def standing(
     if statuses:
         statement = statement.where(c.status.in_(tuple(statuses)))
     if notifier is not None:
-        statement = statement.where(c.notifier == notifier)
+        statement = statement.where(c.notifier == storable(notifier))
     parts = [statement] if ids is None else [statement.where(c.id.in_(part)) for part in in_parts(ids)]
     return {row.id: Standing(*row) for part in parts for row in db.execute(part)}
 

@@ -73,7 +73,9 @@ def expire(db: sa.Connection, silence_id: str) -> bool:
         Whether there was one of this id that had not ended.
     """
     done = db.execute(
-        sa.update(silences).where(silences.c.id == silence_id, silences.c.ends_at > now()).values(ends_at=now())
+        sa.update(silences)
+        .where(silences.c.id == storable(silence_id), silences.c.ends_at > now())
+        .values(ends_at=now())
     )
     return done.rowcount > 0
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from deepguard.contracts import Notifier
-from deepguard.model import Delivery, Notification
+from deepguard.model import Delivery, Level, Notification, NotificationKind, Resolution
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.route import Route
 from deepguard.store.entry import Entry
 from deepguard.store.store import Store
 from deepguard.store.tables import deliveries
-from deepguard.testing import RecordingNotifier
+from deepguard.testing import RecordingNotifier, make_notification
 
 PATIENCE = 15.0
 """Seconds after which what a test waits for will not come."""
@@ -33,12 +35,20 @@ def telling(*notifications: Notification, **over: Any) -> Entry:
     return Entry(call_id=notifications[0].call_id, notifications=notifications, **over)
 
 
+def end_of(opened: Notification) -> Notification:
+    """Tells that the incident of ``opened`` is over."""
+    assert opened.incident is not None
+    now = time.time()
+    over = replace(opened.incident, level=Level.CLEAR, updated_at=now, resolved_at=now, resolution=Resolution.CLEARED)
+    return make_notification(kind=NotificationKind.RESOLVED, incident=over, at=now)
+
+
 def lowest(low: float, _high: float) -> float:
     """A draw without chance: the shortest wait."""
     return low
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
+async def until(holds: Callable[[], Any]) -> None:
     """Wait until something holds of which nobody tells."""
     async with asyncio.timeout(PATIENCE):
         while not (await found if inspect.isawaitable(found := holds()) else found):  # noqa: ASYNC110 - nobody tells
@@ -201,4 +211,4 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
-__all__ = ["PATIENCE", "Always", "Fleet", "Host", "Scripted", "hang", "lowest", "route", "telling", "until"]
+__all__ = ["PATIENCE", "Always", "Fleet", "Host", "Scripted", "end_of", "hang", "lowest", "route", "telling", "until"]
