@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--json FILE]`."""
+"""`python -m bench [NAME…] [--json FILE]`, `python -m bench crash [--kills N] [--store sqlite|postgresql]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
         Path | None, typer.Option("--json", help="Also write the figures to this file.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Measure what the README claims."""
+    """Measure what the README claims. `crash` in place of a name: what is lost when the program is killed."""
     unknown = [name for name in names or [] if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
@@ -55,4 +55,10 @@ def run(
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    if sys.argv[1:2] == ["crash"]:
+        from bench.crash.command import crash
+
+        del sys.argv[1]
+        typer.run(crash)
+    else:
+        typer.run(run)
