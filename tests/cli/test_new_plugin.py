@@ -1,5 +1,7 @@
 """`new-plugin`: the names that it takes, and what it leaves alone."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -38,6 +40,24 @@ def test_it_writes_a_whole_package(folder):
     assert "class My2ndPagerNotifier(Notifier)" in (package / "deepguard_my_2nd_pager/notifier.py").read_text()
     assert f"cd {package}" in result.stdout
     assert "- type: my-2nd-pager" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "rule", [("check", "--select", "A,ASYNC,B,D,E,F,I,N,PT,RET,RUF,SIM,UP"), ("format", "--check")]
+)
+def test_what_it_writes_is_as_clean_as_our_own(folder, rule):
+    call("pager")
+    style = (
+        "--isolated",
+        "--no-cache",
+        "--config",
+        "line-length=120",
+        "--config",
+        "lint.pydocstyle.convention='google'",
+    )
+    command = [sys.executable, "-m", "ruff", *rule, *style, "."]
+    done = subprocess.run(command, cwd="deepguard-pager", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_it_overwrites_nothing(folder):

@@ -64,7 +64,7 @@ class ContractBase:
         Args:
             url: Where the service is: ``http://127.0.0.1:41234``, or what ``destination`` yields.
         """
-        raise NotImplementedError
+        raise NotImplementedError("the contract needs `settings`: the notifier's settings, as they stand in the YAML")
 
     def make(self, url: str) -> Notifier:
         """Build the notifier; to be overridden only where ``settings`` cannot lead it to the endpoint."""
