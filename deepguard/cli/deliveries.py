@@ -21,7 +21,7 @@ from deepguard.cli.stored import (
     write,
 )
 from deepguard.errors import DeepguardError
-from deepguard.model import DeliveryStatus
+from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.text import one_line
 
 if TYPE_CHECKING:
@@ -150,12 +150,14 @@ def drop(
         return lookup.standing(db, ids=numbers, statuses=() if numbers else _DROPPED, notifier=notifier)
 
     there = read(setup.config, look)
-    given_up = [one for one in there.values() if one.status in _DROPPED and one.kind != "digest"]
+    given_up = [one for one in there.values() if one.status in _DROPPED]
     if given_up and not yes:
         dead = sum(one.status == DeliveryStatus.DEAD for one in given_up)
         waiting = len(given_up) - dead
-        question = f"Give up {plural(len(given_up), 'delivery', 'deliveries')} ({waiting} waiting, {dead} dead)?"
-        if not typer.confirm(question, err=True):
+        question = f"Give up {plural(len(given_up), 'delivery', 'deliveries')} ({waiting} waiting, {dead} dead)"
+        if any(one.kind == NotificationKind.DIGEST for one in given_up):
+            question += ", and what digests among them name"
+        if not typer.confirm(f"{question}?", err=True):
             raise DeepguardError("nothing was dropped")
 
     def work(db: sa.Connection) -> set[int]:
@@ -195,7 +197,7 @@ def _report(
     verb: str, done: set[int], numbers: list[int] | None, there: dict[int, Standing], words: str, *, as_json: bool
 ) -> None:
     """Say what was done and, of deliveries that were named, why others were not; that is a failure."""
-    refused = {number: _why_not(there.get(number)) for number in numbers or () if number not in done}
+    refused = {number: _why_not(verb, there.get(number)) for number in numbers or () if number not in done}
     if as_json:
         print_json({verb: sorted(done), "refused": [{"id": number, "reason": why} for number, why in refused.items()]})
     elif done or not refused:
@@ -206,10 +208,10 @@ def _report(
         raise typer.Exit(1)
 
 
-def _why_not(one: Standing | None) -> str:
+def _why_not(verb: str, one: Standing | None) -> str:
     if one is None:
         return "there is none of this number"
-    if one.kind == "digest":
+    if one.kind == NotificationKind.DIGEST and verb == "replayed":
         return "it is a digest; name what it stands for"
     if one.digest_id is not None and one.status == DeliveryStatus.DIGESTED:
         return f"the digest {one.digest_id} tells of it"

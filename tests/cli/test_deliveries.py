@@ -171,7 +171,7 @@ async def test_deliveries_are_dropped_after_a_question(tmp_path: Path, store_url
 
         code, out, err = await command("deliveries", "drop", "--all", cwd=tmp_path)
         assert (code, out.strip()) == (1, "")
-        assert err.startswith("Give up 3 deliveries (1 waiting, 2 dead)? [y/N]:")
+        assert err.startswith("Give up 4 deliveries (2 waiting, 2 dead), and what digests among them name? [y/N]:")
         assert await standing(alerts) == before
 
         mine = await command("deliveries", "drop", "--all", "--notifier=log", "--yes", "--by=Ann\x1b[31m", cwd=tmp_path)
@@ -180,16 +180,16 @@ async def test_deliveries_are_dropped_after_a_question(tmp_path: Path, store_url
         assert (given_up.id, given_up.detail) == (WAITING, "dropped by Ann [31m")
 
         await alerts.outgoing("log", LATER)
-        code, out, err = await command("deliveries", "drop", "1", "6", "--yes", "--json", cwd=tmp_path)
+        code, out, err = await command("deliveries", "drop", "1", "4", "6", "--yes", "--json", cwd=tmp_path)
         assert code == 1
         assert json.loads(out) == {
-            "dropped": [DEAD],
-            "refused": [{"id": IN_DIGEST, "reason": "it is a digest; name what it stands for"}],
+            "dropped": [DEAD, DIGESTED, IN_DIGEST],
+            "refused": [{"id": DELIVERED, "reason": "it is delivered"}],
         }
         back = await command("deliveries", "replay", str(DEAD), str(WAITING), cwd=tmp_path)
         assert back[1].startswith("2 deliveries are tried again.")
         after = await standing(alerts)
-    assert after == before | {DEAD: "pending", 7: "pending"}
+    assert after == before | {DEAD: "pending", DIGESTED: "dropped", IN_DIGEST: "dropped", 7: "pending"}
 
 
 async def test_many_deliveries_are_replayed_and_dropped_at_once(tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ from support.program import deepguard
 
 HOSTILE = "[bold]Eve[/] \x1b]0;owned\x07\x1b[31m\u202e <!channel>\n| forged |"
 NOW = time.time()
+DAY = 86400.0
 
-OPENED = make_notification(participant_id=HOSTILE, call_id="call-open", at=NOW - 200)
-TAKEN = make_notification(participant_id="Taken", call_id="call-taken", at=NOW - 5400)
+OPENED = make_notification(participant_id=HOSTILE, call_id="call-open", at=NOW - 2.5 * DAY)
+TAKEN = make_notification(participant_id="Taken", call_id="call-taken", at=NOW - 4.5 * DAY)
 OVER = make_notification(
-    participant_id="Over", call_id="call-over", kind=NotificationKind.RESOLVED, at=NOW - 7200, simulated=True
+    participant_id="Over", call_id="call-over", kind=NotificationKind.RESOLVED, at=NOW - 6 * DAY, simulated=True
 )
 
 
@@ -62,8 +63,8 @@ async def test_incidents_are_listed_newest_first(tmp_path: Path, store_url: str)
     assert [row.split()[0] for row in rows] == [incident_of(one).id[:12] for one in (OPENED, TAKEN, OVER)]
     assert "[bold]Eve[/]" in rows[0]
     assert "<!channel> | forged |" in rows[0]
-    assert "open for 3 min" in rows[0]
-    assert "acknowledged by Ann [2J, open for 1 h 30 min" in rows[1]
+    assert "open for 2 d 12 h" in rows[0]
+    assert "acknowledged by Ann [2J, open for 4 d 12 h" in rows[1]
     assert "clear, was alert" in rows[2]
     assert "resolved after 0 ms: no longer suspected" in rows[2]
     assert "test (simulation)" in rows[2]
@@ -82,8 +83,8 @@ async def test_incidents_are_listed_newest_first(tmp_path: Path, store_url: str)
         "level": "alert",
         "peak": "alert",
         "sources": ["camera"],
-        "opened_at": NOW - 200,
-        "updated_at": NOW - 200,
+        "opened_at": NOW - 2.5 * DAY,
+        "updated_at": NOW - 2.5 * DAY,
         "resolved_at": None,
         "resolution": None,
         "acknowledged_at": None,
