@@ -18,6 +18,7 @@ from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery, DeliveryStatus
 from deepguard.notify.dispatcher import Dispatcher
+from deepguard.notify.links import AckLinks
 from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
 from deepguard.store.store import Store
@@ -33,6 +34,7 @@ class Runtime:
         config: The configuration.
         host: The loaded plugins.
         store: What outlives the process; opened and closed with the dispatcher.
+        links: Links by which incidents are acknowledged.
         dispatcher: The way to the notifiers.
     """
 
@@ -46,6 +48,7 @@ class Runtime:
         self.config = config
         self.host = host
         self.store = Store(config.store.url.get_secret_value())
+        self.links = AckLinks(config.server.public_url)
         self.dispatcher = Dispatcher(
             self.store,
             build_routes(config, host),
@@ -54,6 +57,7 @@ class Runtime:
             windows=config.silences,
             keep_seconds=config.store.keep_days * 86400.0,
             pictures=config.store.pictures,
+            ack_url=self.links.url,
             should_notify=lambda notification, notifier: host.first(
                 "deepguard_should_notify", notification=notification, notifier=notifier
             ),
@@ -81,6 +85,8 @@ class Runtime:
         Raises:
             StoreError: The store cannot be used; says what to do.
         """
+        await self.store.open()
+        await self.links.load(self.store)
         await self.dispatcher.start()
 
     async def check_store(self) -> None:

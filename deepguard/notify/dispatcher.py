@@ -80,7 +80,7 @@ class Dispatcher:
         self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw, only=only)
         self.journal = Journal(store, self.process_id, self._committed, self._wake_all)
         self._lanes = {
-            route.name: Lane(route, self._outbox, self._told, Unwritten(route, self.journal, draw))
+            route.name: Lane(route, self._outbox, self._told, Unwritten(route, self.journal, draw, ack_url))
             for route in self.planner.routes.values()
         }
         self._repeats = Repeats(self.planner)

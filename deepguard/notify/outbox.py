@@ -298,6 +298,8 @@ class Outbox:
 
     def _complete(self, db: sa.Connection, route: Route, told: Notification) -> Notification:
         """Add what is found out anew for each attempt."""
+        if told.kind is NotificationKind.DIGEST:
+            return replace(told, items=tuple(replace(item, ack_url=self._ack_url(item)) for item in told.items))
         incident = told.incident
         if incident is None:
             return told

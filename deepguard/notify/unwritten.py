@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from deepguard.model import Delivery, DeliveryStatus
+from deepguard.model import Delivery, DeliveryStatus, Notification
 from deepguard.notify.destination import Destination, Draw, failed, fresh, permit, refused, succeeded
 from deepguard.notify.journal import Journal
 from deepguard.notify.outbox import LEASE_MARGIN, Failure
@@ -19,17 +20,19 @@ class Unwritten:
     Nothing here outlives the process, and other hosts know nothing of it: breaker and rate are this process's own.
     """
 
-    def __init__(self, route: Route, journal: Journal, draw: Draw) -> None:
+    def __init__(self, route: Route, journal: Journal, draw: Draw, ack_url: Callable[[Notification], str]) -> None:
         """Take from a journal.
 
         Args:
             route: The notifier.
             journal: What waits for the store.
             draw: Draws waits.
+            ack_url: Makes the page on which an incident can be acknowledged, once the store is back.
         """
         self._route = route
         self._journal = journal
         self._draw = draw
+        self._ack_url = ack_url
         self._destination: Destination | None = None
         self._probe = False
 
@@ -47,7 +50,9 @@ class Unwritten:
             lease=route.timeout + LEASE_MARGIN,
         )
         self._destination, self._probe = asked.destination, asked.probe
-        return found if asked.go else None
+        if not asked.go:
+            return None
+        return replace(found, notification=replace(found.notification, ack_url=self._ack_url(found.notification)))
 
     def ended(self, outgoing: Outgoing, failure: Failure | None) -> Sequence[Delivery]:
         """Note how an attempt ended."""

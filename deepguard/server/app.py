@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from deepguard import __version__
 from deepguard.net import is_loopback
 from deepguard.runtime import Runtime
+from deepguard.server.acknowledge import acknowledge_router
 from deepguard.server.bodies import problems
 from deepguard.server.limits import RequestLimits
 from deepguard.server.live import live_router
@@ -76,6 +77,8 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
         return JSONResponse(answer, 200 if ready else 503)
 
     app.include_router(offers_router(runtime, kept, playground=playground))
+    if server.public_url:
+        app.include_router(acknowledge_router(runtime))
     if playground:
         app.include_router(live_router(runtime, kept))
         app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
@@ -86,5 +89,5 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
             allow_methods=["GET", "POST", "PATCH"],
             allow_headers=["Content-Type"],
         )
-    app.add_middleware(RequestLimits, loopback=loopback, allowed_origins=origins)
+    app.add_middleware(RequestLimits, loopback=loopback, allowed_origins=origins, public_url=server.public_url)
     return app

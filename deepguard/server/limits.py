@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepguard.net import is_loopback
+from deepguard.notify.links import PATH
 
 MAX_BODY = 256 * 1024
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
@@ -31,19 +32,25 @@ class RequestLimits:
 
     A page of another origin must not start calls on a server that happens to run on its visitor's machine, nor reach it
     through a host name that it made to resolve there (DNS rebinding).
+
+    The pages for acknowledging are reached from elsewhere, through a proxy perhaps: they also answer to the host name
+    of ``public_url``, and to nothing else that a stranger could choose. Where their forms come from is not asked: the
+    link itself is the right to send one, and browsers send ``Origin: null`` from a page that passes no referrer on.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback: bool, allowed_origins: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, loopback: bool, allowed_origins: tuple[str, ...], public_url: str = "") -> None:
         """Wrap ``app``.
 
         Args:
             app: What to protect.
             loopback: Whether the server listens on loopback only: then only loopback host names are answered.
             allowed_origins: Other origins that may call, written as browsers write them.
+            public_url: Where people reach the pages for acknowledging; empty when there are none.
         """
         self._app = app
         self._loopback = loopback
         self._origins = frozenset(allowed_origins)
+        self._public_host = urlsplit(public_url).hostname or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand the request on."""
@@ -59,19 +66,21 @@ class RequestLimits:
                     answer.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], headers)
+        refusal = self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, _Limited(receive), send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
+    def _refusal(self, method: str, path: str, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "").lower()
-        if self._loopback and not is_loopback(_name_of(host)):
+        by_link = bool(self._public_host) and path.startswith(PATH)
+        known = is_loopback(_name_of(host)) or (by_link and _name_of(host) == self._public_host)
+        if self._loopback and not known:
             return JSONResponse({"detail": "This server answers only to localhost."}, 421)
         origin = headers.get("origin", "").lower()
         own = bool(host) and urlsplit(origin).netloc == host
-        if method in UNSAFE and origin and not own and origin not in self._origins:
+        if method in UNSAFE and origin and not own and not by_link and origin not in self._origins:
             return JSONResponse(
                 {"detail": "Pages of this origin may not call; see server.allowed_origins in the configuration."}, 403
             )
