@@ -78,6 +78,7 @@ class Journal:
         self._news = asyncio.Event()
         self._flushed = asyncio.Event()
         self._flushed.set()
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -92,6 +93,9 @@ class Journal:
 
     def put(self, planned: Planned) -> None:
         """Take an entry. Never blocks."""
+        if self._closed:
+            self._lose(planned, "recorded after the end")
+            return
         if len(self._waiting) >= MOST_WAITING:
             self._make_room()
         self._waiting.append(_Waiting(planned, time.monotonic()))
@@ -130,6 +134,7 @@ class Journal:
 
     async def close(self) -> None:
         """End; what is not on disk then is lost, and said so. Safe twice."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -157,13 +162,13 @@ class Journal:
                     del self._waiting[index]
                     self.skipped += 1
                     return
-        gone = self._waiting.popleft().planned
-        self.lost += 1
-        logger.error(
-            "{} entries wait for the store; lost: {}",
-            MOST_WAITING,
-            ", ".join(notification.id for notification in gone.entry.notifications),
-        )
+        self._lose(self._waiting.popleft().planned, f"{MOST_WAITING} entries wait for the store")
+
+    def _lose(self, planned: Planned, why: str) -> None:
+        self.lost += bool(planned.outgoing)
+        self.skipped += not planned.outgoing
+        told = ", ".join(notification.id for notification in planned.entry.notifications)
+        logger.error("An entry of call {} is lost ({}){}", planned.entry.call_id, why, told and f": {told}")
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE
@@ -215,7 +220,7 @@ class Journal:
             if not is_about_data(error.__cause__ if isinstance(error, StoreError) and error.__cause__ else error):
                 raise
             if len(batch) == 1:
-                self._leave_out(batch[0], error)
+                self._lose(batch[0], f"it cannot be written: {type(error.__cause__ or error).__name__}")
                 del self._writing[0]
                 return
             for planned in batch:
@@ -240,16 +245,6 @@ class Journal:
             except StoreError as error:
                 logger.warning("{} deliveries may be made again: {}", len(late), error)
         self._told_without.difference_update(_key(each) for each in told)
-
-    def _leave_out(self, planned: Planned, error: Exception) -> None:
-        self.lost += bool(planned.outgoing)
-        self.skipped += not planned.outgoing
-        logger.error(
-            "An entry of call {} cannot be written ({}); left out{}",
-            planned.entry.call_id,
-            type(error.__cause__ or error).__name__,
-            "".join(f", {notification.id}" for notification in planned.entry.notifications),
-        )
 
     def _failed(self, error: StoreError) -> None:
         if not self.down:

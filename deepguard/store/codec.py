@@ -7,10 +7,15 @@ from dataclasses import fields
 from typing import Any
 
 from deepguard.model import Incident, Level, Notification, NotificationKind, Resolution, Source
-from deepguard.store.text import to_json
+from deepguard.store.text import LONGEST, to_json
 
 NOT_STORED = frozenset({"thread", "ack_url", "picture"})
 """What is found out anew for each attempt."""
+
+LONGEST_DETAIL = 50_000
+"""Characters of a notification's detail: a digest has a line for each that it names."""
+MOST_CONTEXT = 100
+"""What hooks may have added to one incident."""
 
 _NOTIFICATION = frozenset(field.name for field in fields(Notification)) - NOT_STORED
 _INCIDENT = frozenset(field.name for field in fields(Incident))
@@ -34,7 +39,8 @@ def decode(text: str) -> Notification:
 
 
 def _notification_dict(notification: Notification) -> dict[str, Any]:
-    data = {name: getattr(notification, name) for name in _NOTIFICATION}
+    data = {name: _bounded(getattr(notification, name)) for name in _NOTIFICATION}
+    data["detail"] = notification.detail[:LONGEST_DETAIL]
     data["level"] = int(notification.level)
     data["incident"] = _incident_dict(notification.incident) if notification.incident else None
     data["items"] = [_notification_dict(item) for item in notification.items]
@@ -42,8 +48,13 @@ def _notification_dict(notification: Notification) -> dict[str, Any]:
 
 
 def _incident_dict(incident: Incident) -> dict[str, Any]:
-    data = {name: getattr(incident, name) for name in _INCIDENT}
-    return data | {"context": dict(incident.context), "level": int(incident.level), "peak": int(incident.peak)}
+    data = {name: _bounded(getattr(incident, name)) for name in _INCIDENT}
+    context = {_bounded(name): _bounded(value) for name, value in list(incident.context.items())[:MOST_CONTEXT]}
+    return data | {"context": context, "level": int(incident.level), "peak": int(incident.peak)}
+
+
+def _bounded(value: Any) -> Any:
+    return value[:LONGEST] if isinstance(value, str) else value
 
 
 def _notification(data: dict[str, Any]) -> Notification:
