@@ -52,7 +52,7 @@ class AckLinks:
             return ""
         if incident.resolved_at is not None or incident.acknowledged_at is not None:
             return ""
-        return f"{self._public_url}{PATH}{quote(incident.id, safe='')}?t={self._token(incident.id)}"
+        return f"{self._public_url}{PATH}{quote(incident.id, safe='', errors='replace')}?t={self._token(incident.id)}"
 
     def is_right(self, incident_id: str, token: str) -> bool:
         """Whether a token is that of an incident's link. Takes as long for a wrong one as for the right one.
