@@ -40,7 +40,8 @@ def end_of(opened: Notification) -> Notification:
     assert opened.incident is not None
     now = time.time()
     over = replace(opened.incident, level=Level.CLEAR, updated_at=now, resolved_at=now, resolution=Resolution.CLEARED)
-    return make_notification(kind=NotificationKind.RESOLVED, incident=over, at=now)
+    about = {"call_id": opened.call_id, "participant_id": opened.participant_id}
+    return make_notification(kind=NotificationKind.RESOLVED, incident=over, at=now, **about)
 
 
 def lowest(low: float, _high: float) -> float:
