@@ -49,12 +49,12 @@ class Dispatcher:
         *,
         on_delivery: Callable[[Delivery], None],
         on_acknowledged: OnAcknowledged = lambda _incident_id, _at, _by: None,
+        on_repeated: Callable[[Notification], None] = lambda _notification: None,
         should_notify: ShouldNotify = lambda _notification, _notifier: None,
         windows: Sequence[SilenceWindow] = (),
         ack_url: Callable[[Notification], str] = lambda _notification: "",
         keep_seconds: float = 30 * 86400.0,
         pictures: bool = False,
-        only: Sequence[str] | None = None,
         draw: Draw = random.uniform,
     ) -> None:
         """Prepare; ``start`` begins.
@@ -64,12 +64,12 @@ class Dispatcher:
             routes: The notifiers and what each is told; their names are unique.
             on_delivery: Told how each attempt ended. An exception of it is logged, no more.
             on_acknowledged: Told that an incident of this process was acknowledged, by whatever process.
+            on_repeated: Told that an incident of this process is being told again.
             should_notify: The ``deepguard_should_notify`` hooks.
             windows: The silences of the configuration.
             ack_url: Makes the page on which an incident can be acknowledged.
             keep_seconds: How long history is kept.
             pictures: Whether the store keeps pictures of incidents.
-            only: Ids of the only notifications that are delivered; None for all that the store holds.
             draw: Draws waits.
         """
         self.process_id = uuid.uuid4().hex
@@ -77,7 +77,8 @@ class Dispatcher:
         self._store = store
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
-        self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw, only=only)
+        self._on_repeated = on_repeated
+        self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw)
         self.journal = Journal(store, self.process_id, self._committed, self._wake_all)
         self._lanes = {
             route.name: Lane(route, self._outbox, self._told, Unwritten(route, self.journal, draw, ack_url))
@@ -90,9 +91,9 @@ class Dispatcher:
             self.planner,
             self._repeats,
             keep_seconds=keep_seconds,
-            record=self.record,
+            record=self._repeat,
             wake=self._wake,
-            on_delivery=self._told,
+            on_delivery=self._died,
             on_acknowledged=self._acknowledged,
         )
         self._started = False
@@ -229,11 +230,24 @@ class Dispatcher:
         if (lane := self._lanes.get(name)) is not None:
             lane.wake()
 
+    def _died(self, delivery: Delivery) -> None:
+        if (lane := self._lanes.get(delivery.notifier)) is not None:
+            lane.counts.dead += 1
+        self._told(delivery)
+
     def _told(self, delivery: Delivery) -> None:
         try:
             self._on_delivery(delivery)
         except Exception as error:  # noqa: BLE001 - whoever watches deliveries must not stop them
             logger.error("Showing a delivery to {} failed: {}", delivery.notifier, type(error).__name__)
+
+    def _repeat(self, entry: Entry, only: Sequence[str] | None) -> None:
+        self.record(entry, only)
+        for notification in entry.notifications:
+            try:
+                self._on_repeated(notification)
+            except Exception as error:  # noqa: BLE001 - whoever watches must not stop the upkeep
+                logger.error("Showing a repeat failed: {}", type(error).__name__)
 
     def _acknowledged(self, incident_id: str, at: float, by: str) -> None:
         try:

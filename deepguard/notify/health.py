@@ -31,10 +31,10 @@ class DestinationHealth:
         detail: For people: why the last attempt failed; empty while it works.
     """
 
-    blocked: bool
-    refused: bool
-    disabled: bool
-    detail: str
+    blocked: bool = False
+    refused: bool = False
+    disabled: bool = False
+    detail: str = ""
 
 
 __all__ = ["DestinationHealth", "StoreHealth"]

@@ -20,6 +20,7 @@ from deepguard.server.acknowledge import acknowledge_router
 from deepguard.server.bodies import problems
 from deepguard.server.limits import RequestLimits
 from deepguard.server.live import live_router
+from deepguard.server.metrics import metrics_router
 from deepguard.server.offers import offers_router
 from deepguard.server.sessions import Sessions
 
@@ -77,6 +78,8 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
         return JSONResponse(answer, 200 if ready else 503)
 
     app.include_router(offers_router(runtime, kept, playground=playground))
+    if server.serves_metrics:
+        app.include_router(metrics_router(runtime, kept))
     if server.public_url:
         app.include_router(acknowledge_router(runtime))
     if playground:

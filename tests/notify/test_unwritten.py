@@ -33,6 +33,11 @@ class Refusing(RecordingNotifier):
         await super().send(notification)
 
 
+def ack_url(told: Notification) -> str:
+    """The same as those that are made by hand have."""
+    return f"https://guard.example/ack/{told.incident.id}" if told.incident else ""
+
+
 class Watched:
     """A dispatcher on a file that can be taken away."""
 
@@ -42,7 +47,7 @@ class Watched:
         self.store = Store(f"sqlite:///{self.file}")
         self.ended: list[Delivery] = []
         route = Route(name="desk", notifier=notifier, rate=1000, burst=1000)
-        self.dispatcher = Dispatcher(self.store, [route], on_delivery=self.ended.append)
+        self.dispatcher = Dispatcher(self.store, [route], on_delivery=self.ended.append, ack_url=ack_url)
 
     def take_away(self) -> None:
         self.file.rename(self.away)
