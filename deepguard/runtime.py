@@ -16,7 +16,7 @@ from deepguard.contracts import Detector
 from deepguard.guard.calls import new_call
 from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
-from deepguard.model import Call, Delivery, DeliveryStatus
+from deepguard.model import Call, Delivery, DeliveryStatus, Notification
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.links import AckLinks
 from deepguard.notify.route import build_routes
@@ -54,6 +54,7 @@ class Runtime:
             build_routes(config, host),
             on_delivery=self._on_delivery,
             on_acknowledged=self._on_acknowledged,
+            on_repeated=self._on_repeated,
             windows=config.silences,
             keep_seconds=config.store.keep_days * 86400.0,
             pictures=config.store.pictures,
@@ -149,6 +150,10 @@ class Runtime:
             guard.delivered(delivery)
         elif delivery.status is DeliveryStatus.DELIVERED:
             logger.debug("Notification {} to {}: delivered", delivery.notification_id, delivery.notifier)
+
+    def _on_repeated(self, notification: Notification) -> None:
+        if (guard := self._guards.get(notification.call_id)) is not None:
+            guard.repeated(notification)
 
     def _on_acknowledged(self, incident_id: str, at: float, by: str) -> None:
         for guard in self._guards.values():

@@ -28,6 +28,7 @@ from deepguard.model import (
     Delivery,
     DetectorHealth,
     Level,
+    Notification,
     NotificationKind,
     SampleEnded,
     SampleOutcome,
@@ -213,6 +214,10 @@ class Guard:
     def delivered(self, delivery: Delivery) -> None:
         """Show how an attempt to deliver a notification ended."""
         self.live.publish(events.delivery_event(delivery))
+
+    def repeated(self, notification: Notification) -> None:
+        """Show that an incident of this call is being told again."""
+        self.live.publish(events.notification_event(notification))
 
     def acknowledged(self, incident_id: str, at: float, by: str) -> None:
         """Note that somebody acknowledged an incident of this call.

@@ -35,6 +35,8 @@ GAP_SECONDS = upkeep.GONE_SECONDS / 2
 WATCH_SECONDS = upkeep.GONE_SECONDS
 """Seconds that this process watches the others before it takes one for gone."""
 PURGE_SECONDS = 60.0
+ROUNDING = 0.002
+"""Seconds; more than what SQLite's clock rounds."""
 
 OnAcknowledged = Callable[[str, float, str], None]
 """Told that an incident of this process was acknowledged: its id, when, by whom."""
@@ -96,6 +98,7 @@ class Keeper:
         self._watching_since = 0.0
         self._next_purge = 0.0
         self._failing = False
+        self._next_look = TICK_SECONDS
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -120,6 +123,7 @@ class Keeper:
 
     async def _run(self) -> None:
         while not self._stop.is_set():
+            self._next_look = TICK_SECONDS
             try:
                 await self.look()
                 self.down = ""
@@ -134,7 +138,7 @@ class Keeper:
                     logger.error("Looking at the store failed: {}", kind_and_lines(error))
                 self._failing = True
             try:
-                async with asyncio.timeout(TICK_SECONDS):
+                async with asyncio.timeout(min(TICK_SECONDS, self._next_look)):
                     await self._stop.wait()
             except TimeoutError:
                 pass
@@ -145,28 +149,12 @@ class Keeper:
         Raises:
             StoreError: The store failed.
         """
-        for entry, names in self._repeats.due(time.time()):
-            self._record(entry, names)
-        open_ids = self._repeats.incident_ids
-
-        def read(db: sa.Connection) -> tuple[Any, ...]:
-            return (
-                upkeep.backlogs(db),
-                destinations.all_rows(db),
-                upkeep.needs_upkeep(db),
-                silences.in_force(db),
-                incidents.acknowledged(db, open_ids) if open_ids else (),
-            )
-
-        self.backlogs, rows, late, in_force, acknowledged = await self._store.read(read)
-        self.destinations = {name: _health(row) for name, row in rows.items()}
-        self.looked_at = time.time()
-        self._planner.silences = [Silence.stored(row) for row in in_force]
-        for incident_id, at, by in acknowledged:
-            self._repeats.forget(incident_id)
-            self._on_acknowledged(incident_id, at, by)
-        if late:
-            await self._catch_up()
+        try:
+            await self._read()
+        finally:
+            # After who acknowledged is known, and also while the store cannot say so.
+            for entry, names in self._repeats.due(time.time()):
+                self._record(entry, names)
         now = time.monotonic()
         if now >= self._next_seen:
             await self._sign_of_life(now)
@@ -177,6 +165,35 @@ class Keeper:
         for name, backlog in self.backlogs.items():
             if backlog.due:
                 self._wake(name)
+
+    async def _read(self) -> None:
+        """Take in what others wrote, and what is late.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        open_ids = self._repeats.incident_ids
+
+        def read(db: sa.Connection) -> tuple[Any, ...]:
+            return (
+                upkeep.backlogs(db),
+                destinations.all_rows(db),
+                upkeep.next_upkeep(db),
+                silences.in_force(db),
+                incidents.acknowledged(db, open_ids) if open_ids else (),
+            )
+
+        self.backlogs, rows, next_upkeep, in_force, acknowledged = await self._store.read(read)
+        self.destinations = {name: _health(row) for name, row in rows.items()}
+        self.looked_at = time.time()
+        self._planner.silences = [Silence.stored(row) for row in in_force]
+        for incident_id, at, by in acknowledged:
+            self._repeats.forget(incident_id)
+            self._on_acknowledged(incident_id, at, by)
+        if next_upkeep is not None and next_upkeep <= 0:
+            await self._catch_up()
+        elif next_upkeep is not None:
+            self._next_look = next_upkeep + ROUNDING  # a lease that its owner does not end is taken over at its end
 
     async def _catch_up(self) -> None:
         def work(db: sa.Connection) -> tuple[int, Sequence[Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ from deepguard.store import letters
 from deepguard.store.entry import Entry
 from deepguard.store.store import Store
 from deepguard.testing import RecordingNotifier, make_notification
+from support.hosts import until
 
 SECONDS = 10.0
 
@@ -100,9 +101,7 @@ async def test_what_could_not_be_told_meanwhile_is_told_by_the_store(tmp_path):
         it.take_away()
         alert = make_notification()
         it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
-        async with asyncio.timeout(SECONDS):
-            while notifier.refusals:
-                await asyncio.sleep(0.01)
+        await until(lambda: not notifier.refusals)
         it.bring_back()
         assert await notifier.wait_for(1, SECONDS) == [alert]
         assert len(await it.written()) == 1
@@ -126,8 +125,6 @@ async def test_what_nobody_was_told_is_called_lost_at_the_end(tmp_path, logged):
     it.take_away()
     alert = make_notification()
     it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
-    async with asyncio.timeout(SECONDS):
-        while notifier.refusals == 10_000:
-            await asyncio.sleep(0.01)
+    await until(lambda: notifier.refusals < 10_000)
     await it.dispatcher.close(0.1)
     assert f"1 deliveries are lost, of: {alert.id}" in "".join(logged)
