@@ -153,7 +153,8 @@ class Outbox:
                 return Idle(asked.wait)
             row = None
             if locked.waiting > route.digest_after and not destination.open and self._only is None:
-                row = self._digest(db, route)
+                # Without delay, as long as it is not what ends those who try it: what follows it waits for it.
+                row = deliveries.next_unsure(db, route.name, KINDS, MOST_FAULTS) or self._digest(db, route)
             elif first_due > 0.0:
                 return Idle(first_due)
             row = row or deliveries.next_due(db, route.name, KINDS, self._only)

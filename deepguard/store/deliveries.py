@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,7 +113,11 @@ def _row(each: Outgoing) -> dict[str, Any]:
     }
 
 
-def _has_earlier(row: sa.FromClause, statuses: Iterable[str]) -> sa.ColumnElement[bool]:
+def _has_earlier(
+    row: sa.FromClause,
+    statuses: Iterable[str],
+    which: Callable[[sa.FromClause], sa.ColumnElement[bool]] = lambda _earlier: sa.true(),
+) -> sa.ColumnElement[bool]:
     """Whether something older about the same incident is still on its way to the same notifier."""
     earlier = deliveries.alias("earlier")
     return sa.exists().where(
@@ -121,7 +125,17 @@ def _has_earlier(row: sa.FromClause, statuses: Iterable[str]) -> sa.ColumnElemen
         earlier.c.notifier == row.c.notifier,
         earlier.c.id < row.c.id,
         earlier.c.status.in_(tuple(statuses)),
+        which(earlier),
     )
+
+
+def _goes_alone(row: sa.FromClause) -> sa.ColumnElement[bool]:
+    """What no digest may name.
+
+    What the notifier's code breaks on would break the digest; and what may have arrived already, since whoever tried it
+    last was never heard of again, comes again under the id under which it came.
+    """
+    return sa.or_(row.c.faults > 0, row.c.lease_owner.is_not(None))
 
 
 _due = deliveries.alias("d")
@@ -159,6 +173,19 @@ def next_due(
     return db.execute(statement, {"notifier": notifier, "kinds": tuple(kinds)}).first()
 
 
+def next_unsure(db: sa.Connection, notifier: str, kinds: Collection[str], most_attempts: int) -> sa.Row[Any] | None:
+    """Lock a delivery that is due and may have arrived already, as ``next_due`` does.
+
+    Args:
+        db: A transaction that writes.
+        notifier: The notifier's name.
+        kinds: What this program can read.
+        most_attempts: One that was tried more often has to wait its turn: it may be what ends those who try it.
+    """
+    statement = _NEXT_DUE.where(_due.c.lease_owner.is_not(None), _due.c.attempts <= most_attempts)
+    return db.execute(statement, {"notifier": notifier, "kinds": tuple(kinds)}).first()
+
+
 def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], most: int) -> Sequence[Any]:
     """Lock the oldest deliveries that wait, due or not, and read them with their notifications' bodies.
 
@@ -176,8 +203,9 @@ def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], mo
             row.c.status == DeliveryStatus.PENDING,
             row.c.notifier == notifier,
             row.c.kind.in_(tuple(set(kinds) - ALONE)),
-            row.c.faults == 0,  # what the notifier's code breaks on would break the digest
+            ~_goes_alone(row),
             ~_has_earlier(row, (DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)),
+            ~_has_earlier(row, (DeliveryStatus.PENDING,), _goes_alone),
         )
         .order_by(row.c.id)
         .limit(most)

@@ -153,7 +153,9 @@ deliveries = sa.Table(
     sa.Index(None, "digest_id"),
     sa.Index(None, "ended_at"),
 )
-"""The outbox. ``faults`` counts attempts that the notifier's own code broke, which is no fault of the destination."""
+"""The outbox. ``lease_owner`` of one that waits is who tried it last and was never heard of again. ``faults`` counts
+attempts that the notifier's own code broke, which is no fault of the destination.
+"""
 
 destinations = sa.Table(
     "destinations",

@@ -107,30 +107,41 @@ def backlogs(db: sa.Connection) -> dict[str, Backlog]:
     }
 
 
-def needs_upkeep(db: sa.Connection) -> bool:
-    """Whether a lease has run out or something has waited for too long: only then need anything be written."""
-    c = deliveries.c
-    late = sa.select(c.id).where(
-        sa.or_(
-            sa.and_(c.status == DeliveryStatus.LEASED, c.lease_until < now()),
-            sa.and_(c.status == DeliveryStatus.PENDING, c.expires_at < now()),
-        )
-    )
-    return (db.execute(late.limit(1))).first() is not None
+_c = deliveries.c
+_NEXT_UPKEEP = sa.select(
+    sa.select(sa.func.min(_c.lease_until)).where(_c.status == DeliveryStatus.LEASED).scalar_subquery() - now(),
+    sa.select(sa.func.min(_c.expires_at)).where(_c.status == DeliveryStatus.PENDING).scalar_subquery() - now(),
+)
+
+
+def next_upkeep(db: sa.Connection) -> float | None:
+    """In how many seconds the next lease runs out, or something will have waited for too long.
+
+    Returns:
+        0 or less when that is so now, and something has to be written; None when nothing is in sight.
+    """
+    return min((seconds for seconds in db.execute(_NEXT_UPKEEP).one() if seconds is not None), default=None)
 
 
 def take_back_leases(db: sa.Connection) -> int:
     """Let what an ended process had in hand be tried by others.
 
+    Its ``lease_owner`` stays: nobody knows how that attempt ended.
+
     Returns:
         How many.
     """
-    done = db.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.status == DeliveryStatus.LEASED, deliveries.c.lease_until < now())
-        .values(status=DeliveryStatus.PENDING, due_at=now(), lease_owner=None, lease_until=None)
+    # Every process sees it at the same moment.
+    found = db.execute(
+        sa.select(_c.id)
+        .where(_c.status == DeliveryStatus.LEASED, _c.lease_until < now())
+        .with_for_update(skip_locked=True)
     )
-    return done.rowcount
+    ids = found.scalars().all()
+    if ids:
+        taken = {"status": DeliveryStatus.PENDING, "due_at": now(), "lease_until": None}
+        db.execute(sa.update(deliveries).where(_c.id.in_(ids)).values(taken))
+    return len(ids)
 
 
 def give_up(db: sa.Connection) -> Sequence[Mapping[str, Any]]:
@@ -214,7 +225,7 @@ __all__ = [
     "forget_pictures",
     "give_up",
     "leave",
-    "needs_upkeep",
+    "next_upkeep",
     "purge",
     "seen",
     "take_back_leases",

@@ -13,7 +13,7 @@ from deepguard.model import Notification, NotificationKind
 from deepguard.notify.destination import FAILURES_TO_OPEN
 from deepguard.notify.outbox import DIGEST_MOST, Claim, Outbox
 from deepguard.notify.route import Route
-from deepguard.store import letters
+from deepguard.store import letters, upkeep
 from deepguard.store.deliveries import add
 from deepguard.store.entry import Outgoing
 from deepguard.store.tables import deliveries, destinations, notifications
@@ -274,6 +274,7 @@ async def test_what_may_have_arrived_comes_again_under_its_own_id_and_not_in_a_d
     await gone.store.write(lambda db: outgoing(db, sent, claimed))
     assert isinstance(await Outbox(gone.store, "ended").claim(replace(claimed, digest_after=1000)), Claim)
     await gone.move("lease_until", 3600)
+    assert await gone.store.write(upkeep.take_back_leases) == 1
     host = await fleet(claimed)
     await until(lambda: host.dispatcher.counts["a"].delivered == len(sent))
     again, *digests = notifier.notifications
