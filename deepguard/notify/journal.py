@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from loguru import logger
 
 from deepguard.errors import StoreError
-from deepguard.model import DeliveryStatus
+from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.store import deliveries
 from deepguard.store.entry import Outgoing, Planned
 from deepguard.store.faults import is_about_data
@@ -110,17 +110,24 @@ class Journal:
         await self._flushed.wait()
 
     def stranded(self, notifier: str) -> Outgoing | None:
-        """The oldest alert to a notifier that the store has not taken for seconds, and that nobody was told of yet."""
+        """The oldest alert to a notifier that the store has not taken for seconds, and that nobody was told of yet.
+
+        What follows from an opening that the store has taken waits for it: it must not come before the opening.
+        """
         late = time.monotonic() - STRANDED_SECONDS
+        opened: set[str] = set()
         for waiting in self._in_memory():
             if waiting.since > late:
                 return None
             for each in waiting.planned.outgoing:
-                if (
-                    each.notifier == notifier
-                    and each.status is DeliveryStatus.PENDING
-                    and _key(each) not in self._told_without
-                ):
+                if each.notifier != notifier or each.status is not DeliveryStatus.PENDING:
+                    continue
+                if (incident := each.notification.incident) is not None:
+                    if each.notification.kind is NotificationKind.OPENED:
+                        opened.add(incident.id)
+                    elif incident.id not in opened:
+                        continue
+                if _key(each) not in self._told_without:
                     return each
         return None
 
