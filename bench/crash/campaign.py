@@ -11,29 +11,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.crash.child import Settings
-from bench.crash.children import Children, Process
-from bench.crash.findings import Findings, at_rest, compare
-from bench.crash.leases import LeaseWatch
+from bench.crash.children import Process
+from bench.crash.findings import Findings, compare
 from bench.crash.receiver import Mood, Receiver
-from deepguard.store.store import Store
+from bench.crash.stage import Stage, set_stage
 
-TIMEOUT = 1.0
-"""Seconds that an attempt may take."""
-PACE = 60.0
-MOST_WAITING = 40
-ROUTES = {"digests": 10, "singles": 1000}
-"""``digest_after`` of each notifier."""
 LONGEST_MOOD = 3.0
 TWO_ALIVE = 0.3
 """How often there are two children at a kill."""
+WORKING = 0.8
+"""How often a child is at work at a kill; otherwise it may still be starting."""
 ENDING = 0.1
 """How often it is killed while it ends in order."""
 LONGEST_ENDING = 0.5
 MOODS: dict[Mood, int] = {"calm": 45, "stormy": 45, "dead": 10}
-DRAIN_SECONDS = 240.0
 PATIENCE = 60.0
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,62 +77,6 @@ class Outcome:
     seconds: float
 
 
-@dataclass(slots=True)
-class Scene:
-    """The receiver, the store as the parent sees it, and the children."""
-
-    receiver: Receiver
-    store: Store
-    children: Children
-    leases: LeaseWatch
-
-    async def come_to_rest(self, *, all_resolved: bool, seconds: float = DRAIN_SECONDS) -> None:
-        """Wait until nothing waits any more, as long as at most; what still waits then shows in the findings."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if await self.store.read(lambda db: at_rest(db, all_resolved=all_resolved)):
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-@asynccontextmanager
-async def scene(url: str, seed: int, log: Path) -> AsyncIterator[Scene]:
-    """Everything but living children.
-
-    Args:
-        url: ``store.url``.
-        seed: Of what happens in the calls, and of how the receiver answers.
-        log: Takes what children log.
-    """
-    receiver = Receiver(seed)
-    await receiver.start()
-
-    def settings(name: str) -> Settings:
-        return Settings(
-            name=name,
-            url=url,
-            receivers={route: (receiver.url + route, digest_after) for route, digest_after in ROUTES.items()},
-            timeout=TIMEOUT,
-            seed=seed + len(children.all),
-            pace=PACE,
-            most_waiting=MOST_WAITING,
-        )
-
-    store = Store(url)
-    await store.open()
-    with log.open("wb") as stream:
-        children = Children(settings, stream)
-        leases = LeaseWatch(store, children.all)
-        leases.start()
-        try:
-            yield Scene(receiver, store, children, leases)
-        finally:
-            await children.close()
-            await leases.close()
-            await store.close()
-            await receiver.close()
-
-
 async def run(plan: Plan, on_kill: Callable[[int], None] = lambda _number: None) -> Outcome:
     """Carry a plan out.
 
@@ -153,7 +89,7 @@ async def run(plan: Plan, on_kill: Callable[[int], None] = lambda _number: None)
     takeovers = set(chance.sample(range(plan.kills), plan.takeovers))
     tried_again: list[float] = []
     killed: list[Process] = []
-    async with scene(plan.url, plan.seed, plan.log) as stage:
+    async with set_stage(plan.url, plan.seed, plan.log) as stage:
         for number in range(plan.kills):
             while len(stage.children.alive) < (2 if number in takeovers or chance.random() < TWO_ALIVE else 1):
                 await stage.children.another()
@@ -161,6 +97,8 @@ async def run(plan: Plan, on_kill: Callable[[int], None] = lambda _number: None)
                 victim, excess = await _kill_in_the_middle(stage)
                 tried_again.append(excess)
             else:
+                if chance.random() < WORKING:
+                    await stage.children.alive[0].ready()
                 async with _moods(stage.receiver, chance):
                     await asyncio.sleep(chance.uniform(0.0, plan.longest_life))
                 victim = chance.choice(stage.children.alive)
@@ -201,7 +139,7 @@ async def _moods(receiver: Receiver, chance: random.Random) -> AsyncIterator[Non
         changing.cancel()
 
 
-async def _kill_in_the_middle(stage: Scene) -> tuple[Process, float]:
+async def _kill_in_the_middle(stage: Stage) -> tuple[Process, float]:
     """Kill one of two children while it waits for an answer.
 
     Returns:
@@ -231,7 +169,7 @@ async def _kill_in_the_middle(stage: Scene) -> tuple[Process, float]:
     return victim, again.at - lease.until
 
 
-async def _drain(stage: Scene, *, to_the_end: bool) -> None:
+async def _drain(stage: Stage, *, to_the_end: bool) -> None:
     """End in order who is left, and let one that does nothing else deliver what waits."""
     stage.receiver.mood = "calm"
     for child in stage.children.alive:

@@ -154,8 +154,7 @@ class Child:
             detector.emit(self._verdict())
 
     def _waiting(self) -> int:
-        waiting = [backlog.waiting for backlog in self._dispatcher.backlogs.values()]
-        return max([self._dispatcher.journal.waiting, *waiting])
+        return max((backlog.waiting for backlog in self._dispatcher.backlogs.values()), default=0)
 
     def _verdict(self) -> Verdict:
         participant, source = self._random.choice(PARTICIPANTS), self._random.choice(SOURCES)

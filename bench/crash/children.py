@@ -71,6 +71,10 @@ class Process:
         """Wait until it delivers."""
         await self._until(lambda: self.ready_at is not None)
 
+    async def has_told(self, count: int) -> None:
+        """Wait until it recorded so many notifications."""
+        await self._until(lambda: len(self.told) >= count)
+
     async def tell(self, word: str) -> None:
         """Tell it what to do."""
         assert self.process.stdin is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,9 @@ from bench.crash.campaign import Outcome, Plan, run
 from bench.databases import LABELS, Kind, postgres_server, sqlite_url
 from bench.stats import percentile
 
-LATE = 1.0
+MOST_DUPLICATES = 5.0
+"""Percent."""
+LATEST = 1.0
 """Seconds from a lease's end within which another process is to have taken over."""
 
 
@@ -49,10 +51,10 @@ def crash(
         plan = Plan(url=url, kills=kills, takeovers=min(takeovers, kills), seed=seed, to_the_end=True, log=log)
         outcome = asyncio.run(run(plan, lambda number: shown.update(f"{number} of {kills} killed")))
     console.print(table(f"{LABELS[store]}: {outcome.kills} kills in {outcome.seconds:.0f} s", outcome))
-    late = [f"a lease was taken over {worst:.2f} s after its end" for worst in _worst(outcome) if worst > LATE]
-    for problem in [*outcome.findings.problems, *late]:
-        console.print(f"[bold red]WRONG[/]: {problem}")
-    if outcome.findings.problems:
+    problems = [*outcome.findings.problems, *_above_their_targets(outcome)]
+    for problem in problems:
+        console.print("WRONG:", problem, style="bold red")
+    if problems:
         raise typer.Exit(1)
 
 
@@ -85,8 +87,12 @@ def table(title: str, outcome: Outcome) -> Table:
     return shown
 
 
-def _worst(outcome: Outcome) -> list[float]:
-    return [max(figures) for figures in (outcome.left_lying, outcome.tried_again) if figures]
+def _above_their_targets(outcome: Outcome) -> Iterator[str]:
+    if (percent := outcome.findings.duplicate_percent) >= MOST_DUPLICATES:
+        yield f"{percent:.1f} % of the messages were duplicates"
+    for what, figures in (("lay", outcome.left_lying), ("was not tried again for", outcome.tried_again)):
+        if figures and max(figures) > LATEST:
+            yield f"a delivery {what} {max(figures):.2f} s beyond its lease"
 
 
 def _spread(seconds: Sequence[float]) -> str:

@@ -15,8 +15,6 @@ from deepguard.model import DeliveryStatus
 from deepguard.store.store import Store
 from deepguard.store.tables import deliveries, incidents, notifications
 
-MOST_DUPLICATES = 5.0
-"""Percent."""
 OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED})
 
 
@@ -46,6 +44,7 @@ class Findings:
         disordered: Incidents of which something was received before what had happened before it.
         replaced_for_nothing: Gave way to something newer that never came.
         unresolved: Incidents left open.
+        unwritten: Recorded by processes that lived on, and never committed.
     """
 
     committed: int
@@ -62,6 +61,7 @@ class Findings:
     disordered: tuple[str, ...]
     replaced_for_nothing: tuple[Key, ...]
     unresolved: tuple[str, ...]
+    unwritten: tuple[str, ...]
 
     @property
     def duplicate_percent(self) -> float:
@@ -81,12 +81,11 @@ class Findings:
             "received in the wrong order": self.disordered,
             "replaced by what never came": self.replaced_for_nothing,
             "incidents left open": self.unresolved,
+            "recorded and never committed": self.unwritten,
         }
         found = [f"{what}: {len(which)}, for example {which[0]}" for what, which in wrong.items() if which]
         if not self.committed:
             found.append("nothing was committed")
-        if self.duplicate_percent >= MOST_DUPLICATES:
-            found.append(f"{self.duplicate_percent:.1f} % of the messages were duplicates")
         return found
 
 
@@ -101,13 +100,16 @@ class _Told:
     named: int
 
 
-async def compare(store: Store, arrivals: Sequence[Arrival], *, all_resolved: bool) -> Findings:
+async def compare(
+    store: Store, arrivals: Sequence[Arrival], *, all_resolved: bool = False, recorded: Collection[str] = ()
+) -> Findings:
     """Hold the database against the receiver, when everything has come to rest.
 
     Args:
         store: The store, open.
         arrivals: What came.
         all_resolved: Whether every incident must have ended.
+        recorded: Notifications that must have been committed.
     """
     rows, known, unresolved = await store.read(_committed)
     told = _told(arrivals)
@@ -130,14 +132,17 @@ async def compare(store: Store, arrivals: Sequence[Arrival], *, all_resolved: bo
         disordered=tuple(_disordered(rows, told)),
         replaced_for_nothing=tuple(_replaced_for_nothing(rows, told)),
         unresolved=tuple(unresolved) if all_resolved else (),
+        unwritten=tuple(sorted(set(recorded) - known)),
     )
 
 
-def at_rest(db: sa.Connection, *, all_resolved: bool) -> bool:
-    """Whether nothing waits any more, and, when that is asked for, no incident is open."""
-    waiting = db.execute(sa.select(deliveries.c.id).where(deliveries.c.status.in_(tuple(OPEN))).limit(1)).first()
-    open_incident = db.execute(sa.select(incidents.c.id).where(incidents.c.resolved_at.is_(None)).limit(1)).first()
-    return waiting is None and (open_incident is None or not all_resolved)
+def at_rest(db: sa.Connection, *, all_resolved: bool, recorded: Collection[str]) -> bool:
+    """Whether nothing waits any more, what was recorded is committed, and, when asked for, no incident is open."""
+    waiting = sa.select(deliveries.c.id).where(deliveries.c.status.in_(tuple(OPEN)))
+    still_open = sa.select(incidents.c.id).where(incidents.c.resolved_at.is_(None))
+    if db.execute(waiting.limit(1)).first() or (all_resolved and db.execute(still_open.limit(1)).first()):
+        return False
+    return set(db.execute(sa.select(notifications.c.id)).scalars()) >= set(recorded)
 
 
 def _committed(db: sa.Connection) -> tuple[Sequence[Any], set[str], Sequence[str]]:
