@@ -1,5 +1,6 @@
 """Hosts on a database, and what they log."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,17 +17,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def hosts(tmp_path: Path) -> AsyncIterator[Fleet]:
+async def hosts(sqlite_with_tables: Path, tmp_path: Path) -> AsyncIterator[Fleet]:
     """Makes hosts on one SQLite file: for what has nothing to do with the database."""
-    fleet = Fleet(f"sqlite:///{tmp_path / 'deepguard.db'}")
+    fleet = Fleet(f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path / 'deepguard.db')}")
     yield fleet
     await fleet.end()
 
 
 @pytest.fixture
-async def fleet(store_url: str) -> AsyncIterator[Fleet]:
+async def fleet(tables_url: str) -> AsyncIterator[Fleet]:
     """Makes hosts on one database, of each kind."""
-    made = Fleet(store_url)
+    made = Fleet(tables_url)
     yield made
     await made.end()
 

@@ -39,7 +39,10 @@ BREAK = {
         "CREATE TRIGGER broken BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION fail()",
     ],
 }
-MEND = {"sqlite": "DROP TRIGGER broken", "postgresql": "DROP TRIGGER broken ON deliveries"}
+MEND = {
+    "sqlite": ["DROP TRIGGER broken"],
+    "postgresql": ["DROP TRIGGER broken ON deliveries", "DROP FUNCTION fail"],
+}
 
 
 def alert(call_id: str = "call-1", **over: Any) -> Entry:
@@ -74,7 +77,8 @@ async def test_a_verdict_and_all_that_follows_from_it_are_there_together_or_not_
     assert host.dispatcher.journal.waiting == 1
     assert host.dispatcher.journal.down_since > 0
     assert "alerts wait in memory" in "".join(logged)
-    await host.execute(sa.text(MEND[kind]))
+    for statement in MEND[kind]:
+        await host.execute(sa.text(statement))
     await notifier.wait_for(1)
     assert await counts(host) == [1] * len(HISTORY)
     await host.dispatcher.journal.flushed()

@@ -20,8 +20,8 @@ NAMES = sa.select(secrets.c.name).order_by(secrets.c.name)
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    made = Store(store_url)
+async def store(tables_url: str) -> AsyncIterator[Store]:
+    made = Store(tables_url)
     await made.open()
     yield made
     await made.close()
@@ -90,8 +90,8 @@ async def test_nobody_is_warned_of_a_failure_that_nobody_waits_for(store: Store)
     await store.close()
 
 
-async def test_many_writers_at_once_all_succeed(store: Store, store_url: str) -> None:
-    other = Store(store_url)
+async def test_many_writers_at_once_all_succeed(store: Store, tables_url: str) -> None:
+    other = Store(tables_url)
     await other.open()
     try:
         work = [each.write(lambda db, n=n: put(f"{n:02}", db)) for n, each in enumerate([store, other] * 10)]
