@@ -77,6 +77,7 @@ class Lane:
         self._outbox = outbox
         self._unwritten = unwritten
         self._store_fails = False
+        self._claims_fail = False
         self._on_delivery = on_delivery
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -154,7 +155,12 @@ class Lane:
         except (StoreError, TimeoutError):
             self._store_fails = True  # whoever writes to the store says what is wrong with it
             return Idle(STORE_SECONDS)
-        self._store_fails = False
+        except Exception as error:  # noqa: BLE001 - without this task nothing would be delivered any more
+            if not self._claims_fail:
+                logger.error("Deliveries to {} cannot be taken: {}", self.route.name, kind_and_lines(error))
+            self._claims_fail = True
+            return Idle(STORE_SECONDS)
+        self._store_fails = self._claims_fail = False
         return found
 
     async def _deliver(self, claim: Claim) -> None:
@@ -217,6 +223,9 @@ class Lane:
                     )
                     return None
                 await asyncio.sleep(STORE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - its lease ends by itself; the next delivery may go well
+                logger.error("Writing down a delivery to {} failed: {}", self.route.name, kind_and_lines(error))
+                return None
 
     async def _start(self) -> None:
         if not self._started:

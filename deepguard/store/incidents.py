@@ -14,6 +14,8 @@ from deepguard.store.clock import now
 from deepguard.store.tables import calls, incidents, pictures
 from deepguard.store.text import storable
 
+_FORMATS = frozenset(SampleFormat)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredIncident:
@@ -101,6 +103,8 @@ def picture_of(db: sa.Connection, incident_id: str) -> Picture | None:
     row = (db.execute(sa.select(pictures).where(pictures.c.incident_id == incident_id))).first()
     if row is None:
         return None
+    if row.format not in _FORMATS:
+        return None  # a newer version's; the alert goes without it
     return Picture(bytes(row.data), SampleFormat(row.format), row.captured_at, row.width, row.height)
 
 

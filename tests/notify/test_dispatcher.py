@@ -16,7 +16,7 @@ from deepguard.notify.outbox import MOST_FAULTS
 from deepguard.store.store import Store
 from deepguard.store.tables import destinations
 from deepguard.testing import RecordingNotifier, make_notification
-from support.hosts import Always, Fleet, Scripted, hang, route, telling
+from support.hosts import Always, Fleet, Scripted, hang, route, telling, until
 
 SECRET = "xoxb-very-secret"
 
@@ -406,3 +406,21 @@ async def test_a_service_may_call_it_anything(hosts: Fleet, returned: Any, kept:
     assert thread.startswith(kept)
     assert len(thread) <= len(kept) + 2
     assert len(host.deliveries) == 2
+
+
+async def test_a_delivery_that_cannot_be_taken_now_is_taken_later(hosts: Fleet, logged: list[str]) -> None:
+    broken = [True]
+
+    def ack_url(_told: Notification) -> str:
+        if broken:
+            raise LookupError(SECRET)
+        return "https://guard.example/ack"
+
+    host = await hosts(route("a", notifier := RecordingNotifier()), ack_url=ack_url)
+    host.record(make_notification())
+    await until(lambda: "cannot be taken" in "".join(logged))
+    broken.clear()
+    (told,) = await notifier.wait_for(1)
+    assert told.ack_url == "https://guard.example/ack"
+    assert "".join(logged).count("cannot be taken") == 1
+    assert SECRET not in "".join(logged)
