@@ -14,6 +14,7 @@ from deepguard.model import (
     CoverageChanged,
     Delivery,
     DetectorHealth,
+    Incident,
     LevelChanged,
     Notification,
     Verdict,
@@ -189,11 +190,15 @@ def track_dict(track: Track) -> dict[str, Any]:
     }
 
 
-def participant_dict(participant: Participant, incident_id: str | None) -> dict[str, Any]:
-    """A participant of this moment."""
+def participant_dict(participant: Participant, incident: Incident | None) -> dict[str, Any]:
+    """A participant of this moment, with the incident that is open."""
+    acknowledged = None
+    if incident is not None and incident.acknowledged_at is not None:
+        acknowledged = {"at": incident.acknowledged_at, "by": one_line(incident.acknowledged_by)}
     return {
         "id": participant.id,
         "level": str(participant.level),
-        "incident_id": incident_id,
+        "incident_id": incident.id if incident else None,
+        "acknowledged": acknowledged,
         "tracks": [track_dict(track) for track in participant.tracks.values()],
     }

@@ -330,7 +330,7 @@ class Guard:
             },
             "detector": {**events.detector_dict(self.detector), "health": events.health_dict(self._watch.health)},
             "participants": [
-                events.participant_dict(participant, self._judge.incident_id(participant.id))
+                events.participant_dict(participant, self._judge.open_incident(participant.id))
                 for participant in self._roster.participants.values()
             ],
             "sampling": self._sampling_dict(),

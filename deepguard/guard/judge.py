@@ -92,12 +92,12 @@ class Judge:
         self._policy: Policy = policy or ThresholdPolicy(self._thresholds)
         self._cases: dict[str, _Case] = {}
 
-    def incident_id(self, participant_id: str) -> str | None:
-        """The id of the participant's open incident, if there is one."""
+    def open_incident(self, participant_id: str) -> Incident | None:
+        """The participant's open incident, if there is one."""
         case = self._cases.get(participant_id)
         if case is None or case.incident is None or case.incident.resolved_at is not None:
             return None
-        return case.incident.id
+        return case.incident
 
     def advance(self, verdict: Verdict, now: float) -> Judged:
         """Take one verdict in.

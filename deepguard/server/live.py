@@ -16,9 +16,13 @@ from deepguard import __version__
 from deepguard.config.models import AudioParams, VideoParams
 from deepguard.guard.events import sampling_dict
 from deepguard.guard.guard import Guard
+from deepguard.notify.dispatcher import Dispatcher
+from deepguard.notify.health import DestinationHealth
 from deepguard.runtime import Runtime
 from deepguard.server.bodies import SamplingChange, problems
 from deepguard.server.sessions import Sessions
+from deepguard.store.upkeep import Backlog
+from deepguard.text import one_line
 
 MAX_READERS = 16
 """Live streams of one call at once."""
@@ -49,6 +53,10 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
             "notifiers": [entry.name for entry in config.notifiers],
         }
 
+    @router.get("/api/alerts")
+    async def alerts() -> dict[str, Any]:
+        return alerts_dict(runtime.dispatcher)
+
     @router.get("/sessions/{session_id}/events")
     async def live_events(session_id: str) -> StreamingResponse:
         guard = guard_of(session_id)
@@ -77,6 +85,30 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
         return session.call.guard
 
     return router
+
+
+def alerts_dict(dispatcher: Dispatcher) -> dict[str, Any]:
+    """How alerts fare, of all calls and hosts: the store, and each destination.
+
+    Args:
+        dispatcher: The way to the notifiers.
+    """
+    store, backlogs, destinations = dispatcher.store_health, dispatcher.backlogs, dispatcher.destinations
+    notifiers = []
+    for name in sorted({*dispatcher.planner.routes, *backlogs}):
+        backlog, health = backlogs.get(name, Backlog()), destinations.get(name, DestinationHealth())
+        # Whoever has never been tried, or is not tried any more, is only worth a word when something waits for it.
+        blocked = health.blocked and backlog.waiting > 0
+        notifiers.append(
+            {
+                "name": name,
+                "waiting": backlog.waiting,
+                "dead": backlog.dead,
+                "blocked": blocked,
+                "detail": one_line(health.detail) if blocked else "",
+            }
+        )
+    return {"store": {"ok": store.ok, "detail": store.detail, "waiting": store.waiting}, "notifiers": notifiers}
 
 
 async def stream(guard: Guard) -> AsyncIterator[str]:

@@ -11,10 +11,24 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from deepguard.model import DeliveryStatus
 from deepguard.server.app import PLAYGROUND
-from support.playground import BLIND, HERE, WATCHED, coverage, level, notification, state, track, verdict
+from support.playground import (
+    ALL_WELL,
+    BLIND,
+    HERE,
+    WATCHED,
+    Served,
+    coverage,
+    delivery,
+    level,
+    notification,
+    state,
+    track,
+    verdict,
+)
 
 
 def test_loads_nothing_from_elsewhere() -> None:
@@ -34,7 +48,8 @@ def modules(page: Page) -> Page:
     page.evaluate(
         """async () => {
             const names = ["state", "watch", "words", "signals", "store", "views/timeline-layout", "views/transitions",
-                "views/notifications", "views/participants", "views/timeline", "views/sampling", "views/messages"];
+                "views/notifications", "views/participants", "views/timeline", "views/sampling", "views/messages",
+                "views/alerts"];
             for (const name of names) Object.assign(globalThis, await import(`./js/${name}.js`));
             globalThis.play = (events, from = NOTHING) =>
                 events.reduce((state, event) => advance(state, event, event.at + 0.1), from);
@@ -109,7 +124,8 @@ def test_a_long_call_does_not_grow_the_page(modules: Page) -> None:
                     { ...event, type: "level", before: "clear", after: at % 2 ? "clear" : "alert", cause: "" },
                     { ...event, type: "coverage", coverage: { covered: at % 2 === 1, reason: null, text: "" } },
                     { ...event, type: "notification", id: `n${at}`, kind: "coverage.lost", title: "", detail: "" },
-                    { ...event, type: "delivery", notification_id: `n${at}`, notifier: "log", status: "failed" },
+                    { ...event, type: "delivery", notification_id: `n${at}`, notifier: "log", status: "pending",
+                        attempts: at, seconds: 1, detail: "" },
                 ];
                 guard = told.reduce((state, one) => advance(state, one, time), guard);
                 if (at % 1500 === 1499) {
@@ -160,6 +176,137 @@ def test_a_new_state_repeats_nothing_and_forgets_nothing(modules: Page) -> None:
         "since": 102,
         "screen": "suspicious",
     }
+
+
+@pytest.mark.browser
+def test_each_notifier_s_last_attempt_is_shown_in_words(modules: Page) -> None:
+    events = [
+        notification(100, "a"),
+        delivery(101, "a", status="pending", notifier="desk", attempts=1, detail="answered 503"),
+        delivery(101, "a", notifier="log"),
+        delivery(103, "a", status="pending", notifier="desk", attempts=2, detail="answered 503"),
+        delivery(103, "a", status="dead", notifier="mail", attempts=3, detail="refused"),
+        delivery(104, "a", notifier="desk", attempts=3),
+        delivery(104, "unknown"),
+    ]
+    shown = modules.evaluate(
+        """(events) => {
+            const root = document.createElement("div");
+            const update = mountNotifications(root);
+            const read = () => [...root.querySelectorAll(".deliveries li")].map((node) =>
+                [node.dataset.status, node.textContent, node.querySelector("[data-icon]").dataset.icon]);
+            return [4, events.length].map((count) => {
+                update({ ...IDLE, guard: play(events.slice(0, count)) });
+                return read();
+            });
+        }""",
+        events,
+    )
+    assert shown == [
+        [
+            ["pending", "desk: not delivered yet, it is tried again, 2 attempts (answered 503)", "waiting"],
+            ["delivered", "log: delivered", "delivered"],
+        ],
+        [
+            ["delivered", "desk: delivered, 3 attempts", "delivered"],
+            ["delivered", "log: delivered", "delivered"],
+            ["dead", "mail: could not be delivered, 3 attempts (refused)", "failed"],
+        ],
+    ]
+    words = modules.evaluate("(names) => names.map(deliveryName)", [one.value for one in DeliveryStatus])
+    assert not [word for word, one in zip(words, DeliveryStatus, strict=True) if word == one.value.capitalize()]
+
+
+@pytest.mark.browser
+def test_who_took_an_alert_over_is_shown_until_it_is_over(modules: Page) -> None:
+    taken = {"type": "acknowledged", "at": 110, "incident_id": "i", "by": "Bo"}
+    events = [
+        coverage(100, WATCHED),
+        level(101, "clear", "alert", None),
+        notification(101, "a"),
+        taken,
+        notification(112, "b", kind="incident.updated"),
+        taken | {"at": 113, "incident_id": "another call's"},
+    ]
+    over = notification(120, "c", kind="incident.resolved")
+    again = notification(130, "d", incident_id="j")
+    told = {"id": "p", "level": "alert", "incident_id": "i", "acknowledged": {"at": 110, "by": "Bo"}}
+    shown = modules.evaluate(
+        """([events, over, again, late]) => {
+            const tags = (guard) => {
+                const root = document.createElement("div");
+                mountParticipants(root)({ ...IDLE, phase: "call", link: "connected", stream: "open", guard });
+                const tags = root.querySelector(".tags").textContent.split(" · ");
+                return tags.filter((tag) => tag.startsWith("An alert")).join();
+            };
+            const guard = play(events);
+            const changes = document.createElement("div");
+            mountTransitions(changes)({ ...IDLE, guard });
+            const { marks } = layOut(guard, { now: 130, seconds: 60, width: 600 });
+            return {
+                tags: [[], [over], [over, again], [late]].map((more) => tags(play(more, guard))),
+                late: tags(play([late])),
+                changes: [...changes.querySelectorAll("[data-state=acknowledged] > div")].map((one) => one.textContent),
+                marks: marks.map(({ at, kind }) => [at, kind]),
+            };
+        }""",
+        [events, over, again, state(125, [], [track("camera")], participants=[{**told, "tracks": [track("camera")]}])],
+    )
+    acknowledged = "An alert is open, acknowledged by Bo"
+    assert shown["tags"] == [acknowledged, "", "An alert is open", acknowledged]
+    assert shown["late"] == acknowledged
+    assert shown["changes"] == ["Alert acknowledgedBy Bo."]
+    assert [110, "acknowledged"] in shown["marks"]
+
+
+@pytest.mark.browser
+def test_what_alerts_suffer_from_is_said_across_the_page(modules: Page) -> None:
+    def notifier(name: str, **over: Any) -> dict[str, Any]:
+        return {"name": name, "waiting": 0, "dead": 0, "blocked": False, "detail": ""} | over
+
+    well = {"store": {"ok": True, "detail": "", "waiting": 0}, "notifiers": [notifier("log")]}
+    dead = well | {"notifiers": [notifier("desk", dead=2), notifier("log"), notifier("mail", dead=1)]}
+    one = well | {"notifiers": [notifier("desk", dead=1, blocked=True, waiting=3, detail="it answered 401")]}
+    down = well | {"store": {"ok": False, "detail": "store x.db: the disk is full", "waiting": 1}}
+    shown = modules.evaluate(
+        """(told) => {
+            const root = document.createElement("aside");
+            const update = mountAlerts(root);
+            return told.map((alerts) => {
+                update({ ...IDLE, alerts });
+                return root.hidden ? null : [...root.querySelectorAll("li p")].map((line) => line.textContent);
+            });
+        }""",
+        [None, well, dead, one, down, well],
+    )
+    command = "See them: deepguard deliveries list --dead"
+    assert shown == [
+        None,
+        None,
+        [f"3 notifications could not be delivered: desk (2) and mail (1). {command}"],
+        [
+            f"1 notification could not be delivered: desk (1). {command}",
+            "desk takes nothing now; 3 notifications wait. It answered 401.",
+        ],
+        [
+            "Alerts wait in memory (1 entry): Store x.db: the disk is full. "
+            "They are told all the same. What is still untold when the server ends is lost."
+        ],
+        None,
+    ]
+
+
+@pytest.mark.browser
+def test_alerts_are_asked_for_before_any_call(page: Page, served: Served) -> None:
+    served.answers["/api/alerts"] = (
+        200,
+        ALL_WELL | {"notifiers": [{"name": "desk", "waiting": 0, "dead": 4, "blocked": False, "detail": ""}]},
+    )
+    page.goto(HERE)
+    banner = page.get_by_test_id("alerts-banner")
+    expect(banner).to_contain_text("4 notifications could not be delivered: desk (4).")
+    served.answers["/api/alerts"] = (200, ALL_WELL)
+    expect(banner).to_be_hidden(timeout=10_000)
 
 
 @pytest.mark.browser
@@ -236,17 +383,20 @@ def test_names_and_messages_from_outside_stay_text(modules: Page) -> None:
     events = [
         verdict(100, message=evil, signals={evil: evil}) | {"participant": evil},
         notification(101, "a", title=evil, detail=evil),
-        {"type": "delivery", "at": 102, "notification_id": "a", "seconds": 1}
-        | {"notifier": evil, "status": evil, "detail": evil},
+        delivery(102, "a", status=evil, notifier=evil, detail=evil),
+        {"type": "acknowledged", "at": 102, "incident_id": "i", "by": evil},
         level(103, evil, evil) | {"cause": evil},
     ]
     seen = modules.evaluate(
         """(events) => {
             const root = document.createElement("div");
             document.body.append(root);
-            const state = { ...IDLE, phase: "call", link: "connected", stream: "open", guard: play(events),
+            const alerts = { store: { ok: false, detail: events[0].message, waiting: 1 }, notifiers: [
+                { name: events[0].message, waiting: 1, dead: 1, blocked: true, detail: events[0].message }] };
+            const state = { ...IDLE, phase: "call", link: "connected", stream: "open", guard: play(events), alerts,
                 messages: { count: 1, latest: [{ number: 1, at: 1, message: events[0] }] } };
-            for (const mount of [mountParticipants, mountTransitions, mountNotifications, mountMessages]) {
+            for (const mount of [mountParticipants, mountTransitions, mountNotifications, mountMessages,
+                mountAlerts]) {
                 const part = document.createElement("div");
                 root.append(part);
                 mount(part)(state);
@@ -256,7 +406,7 @@ def test_names_and_messages_from_outside_stay_text(modules: Page) -> None:
         events,
     )
     assert seen["images"] == 0
-    assert seen["text"].count("onerror") >= 8
+    assert seen["text"].count("onerror") >= 14
 
 
 @pytest.mark.browser

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +11,11 @@ from typing import Any
 
 import aiohttp
 
-from deepguard import BlindReason, HealthState, Judgement, Level, Source
+from deepguard import BlindReason, HealthState, Judgement, Level, NotificationKind, Source
 from deepguard.config.models import KIND_OF
+from deepguard.model import DeliveryStatus
+from deepguard.store import incidents
+from deepguard.store.store import Store
 from support.caller import calling
 from support.pages import ROOT, code, table
 from support.program import running
@@ -23,7 +28,7 @@ detector:
   type: scenario
   timeline:
     - {at: 0, camera: alert}
-    - {at: 1, camera: clear}
+    - {at: 3, camera: clear}
 """
 
 
@@ -61,11 +66,26 @@ def nested(states: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]
             yield from (("tracks", track) for track in participant["tracks"])
 
 
+async def acknowledge(folder: Path, incident_id: str) -> None:
+    """Take an incident over, as another process does."""
+    store = Store(f"sqlite:///{folder / 'deepguard.db'}")
+    await store.open()
+    try:
+        async with asyncio.timeout(10):
+            # It is shown before it is on disk.
+            while await store.write(lambda db: incidents.acknowledge(db, incident_id, "Bo")) is None:
+                pass
+    finally:
+        await store.close()
+
+
 async def test_a_call_s_events_have_the_fields_that_the_page_lists(tmp_path: Path) -> None:
     (tmp_path / "deepguard.yaml").write_text(CONFIG)
     page = told()
     async with running(cwd=tmp_path) as program, calling(program.url) as caller:
-        await caller.until(lambda event: event.get("kind") == "incident.resolved")
+        opened = await caller.until(lambda event: event.get("kind") == "incident.opened")
+        await acknowledge(tmp_path, opened["incident_id"])
+        await caller.until(lambda event: event["type"] == "acknowledged")
         await caller.until(lambda event: event["type"] == "delivery")
         url = f"{program.url}/sessions/{caller.session_id}"
         async with aiohttp.ClientSession() as http:
@@ -76,6 +96,11 @@ async def test_a_call_s_events_have_the_fields_that_the_page_lists(tmp_path: Pat
                 (refusal,) = (await answer.json())["detail"]
             async with http.get(f"{program.url}/api/info") as answer:
                 info = await answer.json()
+            async with http.get(f"{program.url}/api/alerts") as answer:
+                alerts = await answer.json()
+            async with http.get(f"{url}/events") as answer:
+                second = json.loads((await answer.content.readline())[6:])
+        await caller.until(lambda event: event.get("kind") == "incident.resolved")
         await caller.until(lambda event: event["type"] == "sampling")
         await caller.hang_up()
         await caller.until(lambda event: event["type"] == "ended")
@@ -99,6 +124,15 @@ async def test_a_call_s_events_have_the_fields_that_the_page_lists(tmp_path: Pat
     }
     assert refusal["loc"] == ["video", "burst_fps"]
     assert set(info) == fields(inside(text, "before any call"))
+    faring = inside(text, "of all calls and hosts")
+    assert set(alerts) == fields(faring)
+    assert set(alerts["store"]) == fields(inside(faring, "store"))
+    assert [set(one) for one in alerts["notifiers"]] == [fields(inside(faring, "notifiers"))]
+    # Whoever begins to follow later is told who took the incident over.
+    assert [one["incident_id"] for one in second["participants"]] == [opened["incident_id"]]
+    taken = second["participants"][0]["acknowledged"]
+    assert set(taken) == fields(inside(page["state"], "acknowledged"))
+    assert taken["by"] == "Bo"
 
 
 def test_the_words_are_those_of_the_vocabulary() -> None:
@@ -106,7 +140,9 @@ def test_the_words_are_those_of_the_vocabulary() -> None:
     page = told()
     assert set(code(page["verdict"])) == {one.value for one in Judgement}
     assert set(code(page["level"])) == {str(one) for one in Level}
-    assert set(code(page["notification"])) == {one.value for one in KIND_OF}
+    # That somebody took it over is an event of its own.
+    assert set(code(page["notification"])) == {*KIND_OF} - {NotificationKind.ACKNOWLEDGED}
+    assert set(code(page["delivery"])) <= {one.value for one in DeliveryStatus}
     assert set(code(page["detector"])) == {one.value for one in HealthState}
     for listed, vocabulary in (("- `source`: ", Source), ("reasons: ", BlindReason)):
         found = re.search(rf"{listed}((?:`\w+`[,\s]*)+)", text)

@@ -68,7 +68,7 @@ def test_a_policy_that_returns_nonsense_is_replaced(judge_with: Any) -> None:
     judge.advance(alert(), 1.0)
     judge.advance(alert(), 2.0)
     assert judge.policy_failed
-    assert judge.incident_id("Ada") is not None
+    assert judge.open_incident("Ada") is not None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_policy_whose_step_makes_no_sense_is_replaced(judge_with: Any, step: s
     judge.advance(alert(), 1.0)
     judge.advance(alert(), 2.0)
     assert judge.policy_failed
-    assert judge.incident_id("Ada") is not None
+    assert judge.open_incident("Ada") is not None
 
 
 def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
@@ -114,7 +114,7 @@ def test_enrichment_is_merged_and_the_plugin_named_last_wins(judge_with: Any) ->
 def test_the_end_of_a_call_resolves_what_is_open_once(judge_with: Any) -> None:
     judge = judge_with()
     judge.advance(alert(), 1.0)
-    assert judge.incident_id("Ada") is not None
+    assert judge.open_incident("Ada") is not None
     assert [one.kind for one in judge.end(2.0)] == [NotificationKind.RESOLVED]
     assert judge.end(3.0) == []
-    assert judge.incident_id("Ada") is None
+    assert judge.open_incident("Ada") is None

@@ -26,6 +26,7 @@ INFO = {
     "ice_servers": [],
     "notifiers": ["log"],
 }
+ALL_WELL = {"store": {"ok": True, "detail": "", "waiting": 0}, "notifiers": []}
 WATCHED = {"covered": True, "reason": None, "text": "Watched"}
 BLIND = {"covered": False, "reason": "no_media", "text": "Off, or nothing arrives"}
 
@@ -72,13 +73,26 @@ def notification(at: float, ident: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def delivery(at: float, notification_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "delivery",
+        "at": at,
+        "notification_id": notification_id,
+        "notifier": "log",
+        "status": "delivered",
+        "attempts": 1,
+        "detail": "",
+        "seconds": 1,
+    } | more
+
+
 def state(at: float, recent: list[dict[str, Any]], tracks: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {
         "type": "state",
         "at": at,
         "call": {"id": "c", "started_at": 0, "ended_at": None, "ended_reason": None},
         "detector": INFO["detector"] | {"health": {"state": "up", "detail": ""}},
-        "participants": [{"id": "p", "level": "clear", "incident_id": None, "tracks": tracks}],
+        "participants": [{"id": "p", "level": "clear", "incident_id": None, "acknowledged": None, "tracks": tracks}],
         "sampling": {"video": {}, "audio": {}, "burst": False},
         "recent": recent,
     } | more
@@ -92,7 +106,7 @@ class Served:
     """The page's folder and the answers of a server, at any address."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {"/api/info": (200, INFO)}
+        self.answers: dict[str, tuple[int, Any]] = {"/api/info": (200, INFO), "/api/alerts": (200, ALL_WELL)}
         self.asked: list[str] = []
 
     def __call__(self, route: Route) -> None:

@@ -29,6 +29,8 @@ export function createAnnouncer(polite, now) {
       setText(polite, covered ? `${name} is watched.` : `${name} is not watched: ${reasonText(event.coverage)}`);
     } else if (event.type === "notification") {
       setText(polite, event.title);
+    } else if (event.type === "acknowledged") {
+      setText(polite, `The alert was acknowledged by ${event.by}.`);
     }
   };
 }

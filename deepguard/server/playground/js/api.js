@@ -39,6 +39,9 @@ const session = (id) => `sessions/${encodeURIComponent(id)}`;
 /** What the server is and how it is set, before any call. */
 export const getInfo = () => request("GET", "api/info");
 
+/** How alerts fare, of all calls. */
+export const getAlerts = () => request("GET", "api/alerts");
+
 /** Opens a session; the call begins with its first offer. */
 export const startSession = () =>
   request("POST", "start", {

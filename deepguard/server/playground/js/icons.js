@@ -28,6 +28,11 @@ const SHAPES = {
   waiting: [["circle", { cx: 12, cy: 12, r: 9 }], line("M12 7v5.2l3.3 2")],
   delivered: [line("m4.5 12.8 4.7 4.7L19.5 7")],
   failed: [line("m6 6 12 12M18 6 6 18")],
+  acknowledged: [
+    ["circle", { cx: 10, cy: 8, r: 4 }],
+    line("M2.8 20.2c.3-4 3.2-6.4 7.2-6.4 1.4 0 2.6.3 3.7.8m.3 4 2.5 2.5 4.7-5"),
+  ],
+  memory: [["rect", { x: 4, y: 4, width: 16, height: 16, rx: 2 }], line("M8 1.5V4m8-2.5V4M8 20v2.5m8-2.5v2.5M9 9h6v6H9Z")],
   hangUp: [line("M2.8 14.2c4.6-5 13.8-5 18.4 0l-2.3 3-4.2-1.7v-2.6c-1.8-.5-3.6-.5-5.4 0v2.6l-4.2 1.7Z")],
   off: [line("m3.5 3.5 17 17")],
 };

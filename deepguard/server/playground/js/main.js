@@ -1,10 +1,12 @@
 /** Puts the page together: one store, one session, the views, and a clock for "3 s ago". */
 
 import * as api from "./api.js";
+import { watchAlerts } from "./alerts.js";
 import { createAnnouncer, titleOf } from "./announce.js";
 import { serverProblem } from "./problems.js";
 import { Session } from "./session.js";
-import { IDLE, createStore } from "./store.js";
+import { AROUND, IDLE, createStore } from "./store.js";
+import { mountAlerts } from "./views/alerts.js";
 import { mountBanner, mountHeader, mountOutage } from "./views/detector.js";
 import { mountEnded } from "./views/ended.js";
 import { mountMessages } from "./views/messages.js";
@@ -30,7 +32,7 @@ function changed(state) {
   requestAnimationFrame(draw);
 }
 
-const store = createStore({ ...IDLE, info: null }, changed);
+const store = createStore({ ...IDLE, ...AROUND }, changed);
 const session = new Session(store, createAnnouncer(place("announce-polite"), place("announce-now")));
 
 async function loadInfo() {
@@ -53,6 +55,7 @@ const actions = {
 
 const views = [
   mountHeader(place("judged-by")),
+  mountAlerts(place("alerts-banner")),
   mountBanner(place("detector-banner")),
   mountOutage(place("outage")),
   mountProblem(place("problem"), actions),
@@ -86,3 +89,4 @@ addEventListener("resize", () => changed(store.get()));
 addEventListener("pagehide", () => session.leave());
 changed(store.get());
 loadInfo();
+watchAlerts((alerts) => store.set({ alerts }));

@@ -58,17 +58,23 @@ const HANDLERS = {
     const { type, ...notification } = event;
     const notifications = [...state.notifications, { ...notification, deliveries: [] }].slice(-MAX_NOTIFICATIONS);
     return changeParticipant({ ...state, notifications }, event.participant, (participant) => ({
-      incident: incidentAfter(participant.incident, event),
+      ...incidentAfter(participant, event),
     }));
   },
   delivery: (state, event) => ({
     ...state,
     notifications: state.notifications.map((notification) =>
       notification.id === event.notification_id
-        ? { ...notification, deliveries: [...notification.deliveries, event].slice(-MAX_DELIVERIES) }
+        ? { ...notification, deliveries: deliveredTo(notification.deliveries, event) }
         : notification,
     ),
   }),
+  acknowledged: (state, { at, by, incident_id: id }) => {
+    const [concerned] = [...state.participants.values()].filter(({ incident }) => incident === id);
+    if (!concerned) return state;
+    const changed = changeParticipant(state, concerned.id, () => ({ acknowledged: { at, by } }));
+    return note(changed, { kind: "acknowledged", by }, { at, participant: concerned.id });
+  },
   detector: (state, event) => ({ ...state, detector: { ...state.detector, health: event.health } }),
   sampling: (state, event) => ({ ...state, sampling: event.sampling }),
   ended: (state, event) => ({ ...state, ended: { at: event.at, reason: event.reason, text: event.text } }),
@@ -97,7 +103,8 @@ function restore(state, event) {
       tracks.set(track.source, { ...levelled, ...cover(levelled, track.coverage, event.at) });
     }
     const since = known.level === told.level ? known.since : null;
-    participants.set(told.id, { ...known, level: told.level, since, incident: told.incident_id, tracks });
+    const { incident_id: incident, acknowledged } = told;
+    participants.set(told.id, { ...known, level: told.level, since, incident, acknowledged, tracks });
   }
   const { call, detector, sampling } = event;
   const ended = call.ended_at === null ? null : { text: "", ...next.ended, at: call.ended_at, reason: call.ended_reason };
@@ -130,7 +137,20 @@ function forget(state, since) {
   return { ...state, participants, transitions: before(transitions), notifications: before(notifications) };
 }
 
-const newParticipant = (id) => ({ id, level: "clear", since: null, incident: null, tracks: new Map() });
+const newParticipant = (id) => ({
+  id,
+  level: "clear",
+  since: null,
+  incident: null,
+  acknowledged: null,
+  tracks: new Map(),
+});
+
+/** How the last attempt at each notifier ended, in the order in which they were first tried. */
+function deliveredTo(deliveries, event) {
+  const place = deliveries.findIndex(({ notifier }) => notifier === event.notifier);
+  return place < 0 ? [...deliveries, event].slice(-MAX_DELIVERIES) : deliveries.with(place, event);
+}
 
 const newTrack = (source, at) => ({
   source,
@@ -184,7 +204,8 @@ function note(state, transition, { at, participant, source }) {
   return { ...state, counted, transitions: [...state.transitions, entry].slice(-MAX_TRANSITIONS) };
 }
 
-function incidentAfter(incident, { kind, incident_id: id }) {
-  if (kind === "incident.resolved") return incident === id ? null : incident;
-  return kind.startsWith("incident.") ? id : incident;
+function incidentAfter({ incident }, { kind, incident_id: id }) {
+  if (kind === "incident.resolved") return incident === id ? { incident: null, acknowledged: null } : {};
+  if (!kind.startsWith("incident.")) return {};
+  return incident === id ? {} : { incident: id, acknowledged: null };
 }

@@ -17,6 +17,12 @@ export const IDLE = Object.freeze({
   ended: null, // {text} once it is over
 });
 
+/** What outlasts a call. */
+export const AROUND = Object.freeze({
+  info: null, // what the server is, see api.js
+  alerts: null, // how alerts fare, see alerts.js
+});
+
 /** A value that can be replaced in part; `changed` is called after each replacement. */
 export function createStore(initial, changed) {
   let value = initial;

@@ -61,14 +61,28 @@ export const healthName = (state) => HEALTH[state] ?? plain(state);
 const KINDS = {
   "incident.opened": "Alert raised",
   "incident.updated": "Alert updated",
+  "incident.repeated": "Alert repeated",
   "incident.resolved": "Alert over",
   "coverage.lost": "Not watched",
   "coverage.regained": "Watched again",
+  acknowledged: "Alert acknowledged",
 };
 export const kindName = (kind) => KINDS[kind] ?? plain(kind.replaceAll(".", " "));
 
-const DELIVERIES = { delivered: "delivered", failed: "not delivered", dropped: "skipped" };
+const DELIVERIES = {
+  pending: "not delivered yet, it is tried again",
+  leased: "being sent",
+  delivered: "delivered",
+  digested: "told in a digest",
+  superseded: "replaced by later news",
+  silenced: "silenced",
+  dead: "could not be delivered",
+  dropped: "given up",
+};
 export const deliveryName = (status) => DELIVERIES[status] ?? plain(status);
+
+/** "1 entry", "3 entries". */
+export const counted = (count, one, several = `${one}s`) => `${count} ${count === 1 ? one : several}`;
 
 /** A number with that many decimals and a true minus sign; what rounds to zero has none. */
 export function decimal(value, decimals) {

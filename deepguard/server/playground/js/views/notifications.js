@@ -1,12 +1,13 @@
 /** What people were told, as it happens, and whether it reached them. Newest first. */
 
-import { el, keepList, setText, show } from "../dom.js";
-import { icon } from "../icons.js";
-import { clockTime, deliveryName, duration, kindName } from "../words.js";
+import { el, keepList, setAttribute, setText, show } from "../dom.js";
+import { icon, setIcon } from "../icons.js";
+import { clockTime, counted, deliveryName, duration, kindName } from "../words.js";
 
 const SHAPES = {
   "incident.opened": "alert",
   "incident.updated": "alert",
+  "incident.repeated": "alert",
   "incident.resolved": "clear",
   "coverage.lost": "blind",
   "coverage.regained": "watched",
@@ -53,13 +54,19 @@ function entry({ kind, title, detail, at, simulated }) {
   return { node, update };
 }
 
-const keyOf = ({ notifier, at, status }) => `${notifier} ${at} ${status}`;
+const keyOf = ({ notifier }) => notifier;
+const SYMBOLS = { delivered: "delivered", dead: "failed" };
 
-function deliveryOf({ notifier, status, detail, seconds }) {
+function deliveryOf() {
+  const symbol = el("span", { class: "symbol" });
   const words = el("span", { class: "untrusted" });
-  setText(words, `${notifier}: ${deliveryName(status)}${detail ? ` (${detail})` : ""}`);
-  const symbol = { delivered: "delivered", failed: "failed" }[status] ?? "waiting";
-  return {
-    node: el("li", { "data-status": status, title: `After ${duration(seconds)}` }, icon(symbol), words),
+  const node = el("li", {}, symbol, words);
+  const update = ({ notifier, status, detail, seconds, attempts }) => {
+    setAttribute(node, "data-status", status);
+    setAttribute(node, "title", `After ${duration(seconds)}`);
+    setIcon(symbol, SYMBOLS[status] ?? "waiting");
+    const tried = attempts > 1 || status === "pending" ? `, ${counted(attempts, "attempt")}` : "";
+    setText(words, `${notifier}: ${deliveryName(status)}${tried}${detail ? ` (${detail})` : ""}`);
   };
+  return { node, update };
 }

@@ -39,7 +39,7 @@ function buildParticipant() {
   const level = el("p", { class: "level-name" });
   const meaning = el("p", { class: "level-meaning" });
   const watched = el("p", { class: "level-watched" });
-  const tags = el("p", { class: "tags" });
+  const tags = el("p", { class: "tags untrusted" });
   const hero = el(
     "div",
     { class: "level", "data-testid": "participant-level" },
@@ -70,10 +70,10 @@ function buildParticipant() {
   return { node, update };
 }
 
-function tagsOf({ level, since, incident }, watched, now) {
+function tagsOf({ level, since, incident, acknowledged }, watched, now) {
   const tags = [];
   if (!watched && level !== "clear") tags.push(`Last level while watched: ${levelName(level)}`);
   if (watched && since !== null) tags.push(`Since ${clockTime(since)} (${duration(now - since)})`);
-  if (incident) tags.push("An alert is open");
+  if (incident) tags.push(acknowledged ? `An alert is open, acknowledged by ${acknowledged.by}` : "An alert is open");
   return tags;
 }

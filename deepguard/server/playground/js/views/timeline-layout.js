@@ -35,11 +35,14 @@ export function layOut(guard, { now, seconds, width, unseenSince = null, over = 
       });
     }
   }
-  const marks = guard.notifications
+  const taken = guard.transitions.filter(({ kind }) => kind === "acknowledged").map(titled);
+  const marks = [...guard.notifications, ...taken]
     .filter(({ at }) => at >= begin && at <= now)
     .map(({ at, kind, title, id }) => ({ x: place(at), at, kind, title, id }));
   return { width, height: TOP + lanes.length * (LANE + LANE_GAP) - LANE_GAP + BOTTOM, lanes, marks, ticks: ticks(seconds, width, over) };
 }
+
+const titled = (transition) => ({ ...transition, title: `By ${transition.by}.` });
 
 /** In words, for whoever cannot see it. */
 export function describe(guard, { now, seconds }) {

@@ -13,6 +13,7 @@ const RANGES = [
 const PAD = 10;
 const BAND = { clear: 6, suspicious: 0.5 * LANE, alert: LANE };
 const HEIGHT_OF = { clear: 0.72, suspicious: 0.45, alert: 0.2, error: 0.45, unknown: 0.72 };
+const ACKNOWLEDGED = "m-6.5 0 2-2.2 3 2.9 6-6.2 2 2-8 8.5Z";
 const LEGEND = ["clear", "suspicious", "alert", "error", "unknown"];
 
 /** Draws the time line into a section. */
@@ -138,7 +139,7 @@ function drawMark({ x, at, kind, title }, { height }) {
     "g",
     { class: "mark", "data-kind": kind, transform: `translate(${x} 0)` },
     svg("line", { x1: 0, x2: 0, y1: 18, y2: height }),
-    svg("path", { d: "M-6 17h12l-6 9Z" }),
+    kind === "acknowledged" ? svg("path", { d: ACKNOWLEDGED, transform: "translate(0 20)" }) : svg("path", { d: "M-6 17h12l-6 9Z" }),
     tip(`${clockTime(at)}: ${kindName(kind)}. ${title}`),
   );
 }
@@ -167,6 +168,7 @@ function legend() {
     [band({ class: "band", "data-level": "suspicious" }), "Level raised"],
     [band({ class: "blind", fill: "url(#hatch)" }), "Not watched"],
     [svg("path", { class: "legend-mark", d: "M-6-5h12L0 5Z" }), "Notification"],
+    [svg("path", { class: "legend-mark", "data-kind": "acknowledged", d: ACKNOWLEDGED }), "Acknowledged"],
   ];
   return el(
     "ul",

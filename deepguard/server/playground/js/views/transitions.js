@@ -1,4 +1,4 @@
-/** Every change of level and of being watched, newest first. */
+/** Every change of level and of being watched, and who took an alert over; newest first. */
 
 import { el, keepList, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
@@ -27,7 +27,7 @@ export function mountTransitions(root) {
 
 function entry(transition) {
   const { at, named, participant } = transition;
-  const { shape, words, more } = transition.kind === "level" ? levelWords(transition) : coverageWords(transition);
+  const { shape, words, more } = WORDS[transition.kind](transition);
   const heading = el("p", {}, el("strong", { text: words }));
   const who = named ? `${participant}. ` : "";
   const detail = el("p", { class: "muted untrusted" });
@@ -53,3 +53,7 @@ function coverageWords({ source, coverage }) {
   if (coverage.covered) return { shape: "watched", words: `${sourceName(source)}: watched`, more: "" };
   return { shape: "blind", words: `${sourceName(source)}: not watched`, more: reasonText(coverage) };
 }
+
+const acknowledgedWords = ({ by }) => ({ shape: "acknowledged", words: "Alert acknowledged", more: `By ${by}.` });
+
+const WORDS = { level: levelWords, coverage: coverageWords, acknowledged: acknowledgedWords };
