@@ -279,7 +279,7 @@ def test_what_alerts_suffer_from_is_said_across_the_page(modules: Page) -> None:
         }""",
         [None, well, dead, one, down, well],
     )
-    command = "See them: deepguard deliveries list --dead"
+    command = "deepguard deliveries list --dead shows why."
     assert shown == [
         None,
         None,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from playwright.async_api import expect
 
+from deepguard.testing import Answer, ScriptedEndpoint
 from support.browser import page_of
 from support.program import running
+from support.webhook import SECRET
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +66,35 @@ async def test_the_page_shows_a_call_from_clear_to_alert_and_back(tmp_path: Path
     assert kinds.count("incident.opened") == kinds.count("incident.resolved") == 1
 
 
+async def test_the_page_says_what_could_not_be_delivered_and_why_alerts_wait(tmp_path: Path) -> None:
+    async with ScriptedEndpoint(Answer(400)) as desk:
+        (tmp_path / "deepguard.yaml").write_text(
+            SCENARIO.replace("at: 9,", "at: 900,")
+            + f"  - {{type: webhook, name: desk, url: '{desk.url}', secret: {SECRET}, allow_networks: [127.0.0.0/8]}}\n"
+            + "server: {public_url: 'https://guard.example'}\n"
+        )
+        async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+            alerts = page.get_by_test_id("alerts-banner")
+            await expect(alerts).to_be_hidden()
+            await page.get_by_test_id("start").click()
+            await expect(page.get_by_test_id("notifications")).to_contain_text("desk: could not be delivered")
+            await expect(alerts).to_contain_text("1 notification could not be delivered: desk (1).")
+            link = urlsplit((await desk.wait_for(1))[0].json()["data"]["ack_url"])
+            async with aiohttp.ClientSession(program.url) as http:
+                await http.post(f"{link.path}?{link.query}", data={"name": "Bo"})
+            await expect(page.get_by_test_id("participant-level")).to_contain_text("acknowledged by Bo")
+            await expect(page.get_by_test_id("transitions")).to_contain_text("By Bo.")
+
+            (tmp_path / "deepguard.db").rename(tmp_path / "away.db")
+            await expect(alerts).to_contain_text("Alerts wait in memory")
+            (tmp_path / "away.db").rename(tmp_path / "deepguard.db")
+            await expect(alerts).not_to_contain_text("Alerts wait in memory")
+            await page.get_by_test_id("end").click()
+            await expect(page.get_by_test_id("ended")).to_be_visible()
+            # Also when the call is over.
+            await expect(alerts).to_contain_text("could not be delivered")
+
+
 async def test_with_the_embedded_detector_the_page_never_says_clear(tmp_path: Path) -> None:
     async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
         await expect(page.get_by_test_id("detector-banner")).to_contain_text("not assessed")
@@ -95,7 +128,7 @@ async def test_without_permission_the_page_says_what_to_do(tmp_path: Path) -> No
 
 async def test_when_the_server_goes_away_the_page_says_so(tmp_path: Path) -> None:
     (tmp_path / "deepguard.yaml").write_text(SCENARIO)
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path, server_ends=True) as page:
         await page.get_by_test_id("start").click()
         await expect(page.get_by_test_id("participant-level")).to_have_attribute("data-level", "clear")
         assert await program.stop() == 0

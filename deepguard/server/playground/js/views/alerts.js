@@ -23,7 +23,7 @@ function line({ command }) {
   const words = el("strong", { class: "untrusted" });
   const todo = el("span", { class: "todo" });
   const node = el("li", {}, symbol, el("p", {}, words, " ", todo));
-  if (command) todo.append("See them: ", el("code", { text: command }));
+  if (command) todo.append(el("code", { text: command }), " shows why.");
   const update = ({ key, shape, text, more }) => {
     node.dataset.alerts = key.split(" ")[0];
     setIcon(symbol, shape);
