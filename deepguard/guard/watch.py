@@ -25,7 +25,7 @@ from deepguard.model import (
     SampleOutcome,
     Source,
 )
-from deepguard.policy.incidents import coverage_notification
+from deepguard.policy.notifications import coverage_notification
 from deepguard.store.entry import Entry
 
 TICK_SECONDS = 0.25

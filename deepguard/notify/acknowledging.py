@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from deepguard.model import NotificationKind
 from deepguard.notify.planning import Planner
-from deepguard.policy.incidents import incident_notification
+from deepguard.policy.notifications import incident_notification
 from deepguard.store import deliveries, incidents
 from deepguard.store.entry import Entry
 from deepguard.store.incidents import StoredIncident

@@ -20,7 +20,8 @@ from deepguard.notify.health import DestinationHealth
 from deepguard.notify.planning import Planner
 from deepguard.notify.repeats import Repeats
 from deepguard.notify.silence import Silence
-from deepguard.policy.incidents import end, incident_notification
+from deepguard.policy.incidents import end
+from deepguard.policy.notifications import incident_notification
 from deepguard.store import deliveries, destinations, incidents, silences, upkeep
 from deepguard.store.entry import Entry
 from deepguard.store.history import write_history

@@ -24,7 +24,7 @@ from deepguard.notify.destination import (
     succeeded,
 )
 from deepguard.notify.route import Route
-from deepguard.policy.incidents import digest_notification
+from deepguard.policy.notifications import digest_notification
 from deepguard.store import deliveries, destinations
 from deepguard.store.codec import decode
 from deepguard.store.incidents import picture_of

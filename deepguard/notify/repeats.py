@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from deepguard.model import DeliveryStatus, Notification, NotificationKind
 from deepguard.notify.planning import BY_HOOK, Planner
-from deepguard.policy.incidents import incident_notification
+from deepguard.policy.notifications import incident_notification
 from deepguard.store.entry import Entry, Planned
 
 

@@ -22,7 +22,7 @@ from deepguard.notify.destination import Destination, permit
 from deepguard.notify.lane import Lane
 from deepguard.notify.outbox import LEASE_MARGIN, Outbox
 from deepguard.notify.planning import Planner
-from deepguard.policy.incidents import test_notification
+from deepguard.policy.notifications import test_notification
 from deepguard.store import deliveries, destinations, letters
 from deepguard.store.entry import Entry
 from deepguard.store.letters import Letter

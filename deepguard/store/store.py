@@ -52,6 +52,10 @@ class Store:
         except (StoreError, exc.SQLAlchemyError, OSError, TimeoutError) as error:
             await database.close()
             raise explained(error, self._url) from error
+        except TypeError:
+            await database.close()
+            # How SQLAlchemy hands a parameter of the address on to a driver that does not know it.
+            raise StoreError(f"{self.name}: store.url has a parameter that the database does not know") from None
         self._database = database
 
     async def close(self) -> None:

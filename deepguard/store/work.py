@@ -49,7 +49,9 @@ def parse_url(text: str) -> sa.URL:
         case "sqlite" | "sqlite+pysqlite" | "sqlite+aiosqlite":
             return url.set(drivername="sqlite")
         case "postgresql" | "postgresql+asyncpg":
-            return url.set(drivername="postgresql+asyncpg")
+            # What every other program calls sslmode is ssl to this driver.
+            query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+            return url.set(drivername="postgresql+asyncpg", query=query)
     raise StoreError(f"store.url names a database that deepguard cannot use; {_EXAMPLES}")
 
 

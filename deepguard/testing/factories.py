@@ -19,7 +19,8 @@ from deepguard.model import (
     Source,
     Verdict,
 )
-from deepguard.policy import incidents
+from deepguard.policy import notifications
+from deepguard.policy.ids import new_id
 
 _LOST = Coverage(BlindReason.NO_MEDIA)
 _COVERAGE = {
@@ -67,25 +68,25 @@ def make_notification(**over: Any) -> Notification:
     call_id, participant_id = over.get("call_id", "call-1"), over.get("participant_id", "participant-1")
     at, simulated = over.get("at", time.time()), over.get("simulated", False)
     if kind is NotificationKind.TEST:
-        made = incidents.test_notification(now=at)
+        made = notifications.test_notification(now=at)
     elif kind is NotificationKind.DIGEST:
         about = {"call_id": call_id, "participant_id": participant_id, "at": at, "simulated": simulated}
         items = [make_notification(kind=one, **about) for one in _DIGESTED]
-        made = incidents.digest_notification(over.get("items") or items, now=at)
+        made = notifications.digest_notification(over.get("items") or items, now=at)
     elif kind in _COVERAGE:
         before, after = _COVERAGE[kind]
         change = CoverageChanged(call_id, participant_id, over.get("source", Source.CAMERA), before, after, at)
-        made = incidents.coverage_notification(change, level=Level.CLEAR, detector="test", simulated=simulated)
+        made = notifications.coverage_notification(change, level=Level.CLEAR, detector="test", simulated=simulated)
     else:
         incident = _incident(kind, call_id, participant_id, at)
-        made = incidents.incident_notification(incident, kind, at=at, detector="test", simulated=simulated)
+        made = notifications.incident_notification(incident, kind, at=at, detector="test", simulated=simulated)
         made = replace(made, ack_url=f"https://guard.example/ack/{incident.id}")
     return replace(made, **over)
 
 
 def _incident(kind: NotificationKind, call_id: str, participant_id: str, at: float) -> Incident:
     opened = Incident(
-        id=incidents.new_id("inc_"),
+        id=new_id("inc_"),
         call_id=call_id,
         participant_id=participant_id,
         opened_at=at,

@@ -227,3 +227,16 @@ async def test_transactions_that_wait_for_each_other_both_happen(postgres_url: s
     finally:
         await first.close()
         await second.close()
+
+
+@pytest.mark.parametrize("mode", ["disable", "prefer"])
+async def test_sslmode_is_understood_as_every_other_program_does(postgres_url: str, mode: str) -> None:
+    store = Store(f"{postgres_url}&sslmode={mode}")
+    await store.open()
+    await store.close()
+
+
+async def test_a_parameter_that_the_driver_does_not_know_is_named_as_that(postgres_url: str) -> None:
+    store = Store(f"{postgres_url}&colour=blue")
+    with pytest.raises(StoreError, match="store.url has a parameter that the database does not know"):
+        await store.open()

@@ -1,0 +1,35 @@
+"""Levels run through the life cycle of an incident."""
+
+import itertools
+from typing import Any
+
+from deepguard.contracts import PolicyStep
+from deepguard.model import (
+    Level,
+    NotificationKind,
+    Source,
+)
+from deepguard.policy.incidents import advance
+
+CAMERA, MICROPHONE = Source.CAMERA, Source.MICROPHONE
+CLEAR, SUSPICIOUS, ALERT = Level
+OPENED, UPDATED, RESOLVED = NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.RESOLVED
+REPEATED, ACKNOWLEDGED = NotificationKind.REPEATED, NotificationKind.ACKNOWLEDGED
+
+
+def follow(steps, incident: Any = None) -> tuple[list[Any], Any]:
+    """Run (camera, microphone) levels through the life cycle; what each step told, and the incident at the end."""
+    numbers = itertools.count(1)
+    kinds = []
+    for now, (camera, microphone) in enumerate(steps):
+        step = PolicyStep(None, {CAMERA: camera, MICROPHONE: microphone}, max(camera, microphone), f"cause {now}")
+        incident, kind = advance(
+            incident,
+            step,
+            call_id="c1",
+            participant_id="p1",
+            now=float(now),
+            make_id=lambda prefix: f"{prefix}{next(numbers)}",
+        )
+        kinds.append(kind)
+    return kinds, incident
