@@ -20,8 +20,9 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.plugins import PluginHost
-from deepguard.policy.incidents import IncidentStep, advance, end, incident_notification
+from deepguard.policy.incidents import IncidentStep, advance, end
 from deepguard.policy.machine import ThresholdPolicy
+from deepguard.policy.notifications import incident_notification
 
 
 @dataclass(frozen=True, slots=True)
