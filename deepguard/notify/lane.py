@@ -128,14 +128,17 @@ class Lane:
                 if isinstance(found, Claim):
                     await self._deliver(found)
                     continue
-                if self._unwritten is not None and self._store_fails:
+                seconds = found.seconds
+                # A disk may have room for what a claim changes, and none for what is new.
+                if self._unwritten is not None and (self._store_fails or self._unwritten.journal_fails):
                     stranded = self._unwritten.claim()
                     if stranded is not None:
                         await self._deliver_unwritten(self._unwritten, stranded)
                         continue
+                    seconds = STORE_SECONDS
                 if not self._news.is_set():
                     self._idle.set()
-                await self._wait(found.seconds)
+                await self._wait(seconds)
         finally:
             self._idle.set()
             await self._release()

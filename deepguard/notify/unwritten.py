@@ -36,6 +36,11 @@ class Unwritten:
         self._destination: Destination | None = None
         self._probe = False
 
+    @property
+    def journal_fails(self) -> bool:
+        """Whether what happens cannot be written down at the moment."""
+        return bool(self._journal.down)
+
     def claim(self) -> Outgoing | None:
         """The next alert that may be told now, if there is one."""
         found = self._journal.stranded(self._route.name)

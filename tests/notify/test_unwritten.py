@@ -56,6 +56,9 @@ class Watched:
     def bring_back(self) -> None:
         self.away.rename(self.file)
 
+    async def limit_pages(self, most: int) -> None:
+        await self.store.write(lambda db: db.exec_driver_sql(f"PRAGMA max_page_count = {most}") and None)
+
     async def written(self) -> list[letters.Letter]:
         async with asyncio.timeout(SECONDS):
             await self.dispatcher.journal.flushed()
@@ -107,6 +110,20 @@ async def test_what_could_not_be_told_meanwhile_is_told_by_the_store(tmp_path):
         assert len(await it.written()) == 1
     finally:
         await it.dispatcher.close()
+
+
+async def test_a_disk_with_room_for_changes_and_none_for_anything_new(watched):
+    it, notifier = watched
+    await it.limit_pages(1)  # SQLite takes the present size for it
+    sent = [make_notification() for _ in range(60)]
+    for alert in sent:
+        it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
+    told = await notifier.wait_for(len(sent), SECONDS)
+    assert [each.id for each in told] == [each.id for each in sent]
+    assert "the disk is full" in it.dispatcher.journal.down
+    await it.limit_pages(10**6)
+    assert {letter.status for letter in await it.written()} == {DeliveryStatus.DELIVERED}
+    assert it.dispatcher.counts["desk"].attempts == len(sent)
 
 
 async def test_what_was_told_is_not_called_lost_at_the_end(watched, logged):
