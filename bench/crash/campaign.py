@@ -163,7 +163,7 @@ async def _kill_in_the_middle(stage: Stage) -> tuple[Process, float]:
     for child in stage.children.alive:
         await child.tell("quiet")  # what waits must not come before it
     async with asyncio.timeout(PATIENCE):
-        again = await stage.receiver.comes_again(first)
+        again = await stage.receiver.comes(first.is_before)
     for child in stage.children.alive:
         await child.tell("loud")
     return victim, again.at - lease.until

@@ -8,7 +8,7 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -56,6 +56,10 @@ class Arrival:
         """Whether it was answered with 2xx: only that counts, for nothing else obliges the receiver."""
         return self.manner == "ok"
 
+    def is_before(self, other: Arrival) -> bool:
+        """Whether the other is the same message, later."""
+        return (self.route, self.message_id) == (other.route, other.message_id) and self.at < other.at
+
     @property
     def type(self) -> str:
         """What it told."""
@@ -97,12 +101,11 @@ class Receiver:
         self._trap = asyncio.get_running_loop().create_future()
         return self._trap
 
-    async def comes_again(self, first: Arrival) -> Arrival:
-        """Wait until a message that came once comes again."""
+    async def comes(self, wanted: Callable[[Arrival], bool]) -> Arrival:
+        """Wait for a request; the last one that came when there are several."""
         while True:
-            for arrival in reversed(self.arrivals):
-                if (arrival.route, arrival.message_id) == (first.route, first.message_id) and arrival.at > first.at:
-                    return arrival
+            if found := next(filter(wanted, reversed(self.arrivals)), None):
+                return found
             self._news.clear()
             await self._news.wait()
 
