@@ -240,7 +240,7 @@ class Outbox:
             if claim.probe:
                 _, destination = _locked(db, route)
                 _save(db, route, replace(destination, probing_until=0.0))
-            deliveries.put_back(db, claim.delivery_id, self._owner, claim.attempt, 0.0, "")
+            deliveries.give_back(db, claim.delivery_id, self._owner, claim.attempt)
 
         await self._store.write(work)
 

@@ -132,8 +132,8 @@ def _has_earlier(
 def _goes_alone(row: sa.FromClause) -> sa.ColumnElement[bool]:
     """What no digest may name.
 
-    What the notifier's code breaks on would break the digest; and what may have arrived already, since whoever tried it
-    last was never heard of again, comes again under the id under which it came.
+    What the notifier's code breaks on would break the digest; and what may have arrived already, since nobody
+    knows how its last attempt ended, comes again under the id under which it came.
     """
     return sa.or_(row.c.faults > 0, row.c.lease_owner.is_not(None))
 
@@ -343,6 +343,23 @@ def put_back(
     return done.rowcount > 0
 
 
+def give_back(db: sa.Connection, delivery_id: int, owner: str, attempt: int) -> bool:
+    """Let others try a leased delivery whose attempt was cut short: it may have arrived.
+
+    Args:
+        db: A transaction that writes.
+        delivery_id: Which.
+        owner: This process.
+        attempt: Which attempt was cut short.
+
+    Returns:
+        Whether the lease still held.
+    """
+    changed = {"status": DeliveryStatus.PENDING, "due_at": now(), "lease_until": None}
+    done = db.execute(sa.update(deliveries).where(_mine(delivery_id, owner, attempt)).values(changed))
+    return done.rowcount > 0
+
+
 def _mine(delivery_id: int, owner: str, attempt: int) -> sa.ColumnElement[bool]:
     return sa.and_(
         deliveries.c.id == delivery_id,
@@ -401,6 +418,7 @@ __all__ = [
     "add",
     "dedupe_key",
     "end",
+    "give_back",
     "lease",
     "lock_for_digest",
     "make_due",

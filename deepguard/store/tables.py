@@ -153,8 +153,8 @@ deliveries = sa.Table(
     sa.Index(None, "digest_id"),
     sa.Index(None, "ended_at"),
 )
-"""The outbox. ``lease_owner`` of one that waits is who tried it last and was never heard of again. ``faults`` counts
-attempts that the notifier's own code broke, which is no fault of the destination.
+"""The outbox. ``lease_owner`` of one that waits is who tried it last, when nobody knows how that ended. ``faults``
+counts attempts that the notifier's own code broke, which is no fault of the destination.
 """
 
 destinations = sa.Table(

@@ -264,17 +264,23 @@ async def test_a_digest_that_nobody_takes_leaves_its_dead_to_be_replayed_one_by_
     assert sorted(ids(await notifier.wait_for(6))) == sorted(ids(sent))
 
 
-async def test_what_may_have_arrived_comes_again_under_its_own_id_and_not_in_a_digest(fleet: Fleet) -> None:
+@pytest.mark.parametrize("end", ["killed", "closed"])
+async def test_what_may_have_arrived_comes_again_under_its_own_id_and_not_in_a_digest(fleet: Fleet, end: str) -> None:
     gone, notifier = await fleet(start=False), RecordingNotifier()
     first = make_notification()
     sent = [first, of(first, RESOLVED), *(make_notification() for _ in range(6))]
-    # A process took the first one, and ended before it wrote down how that went.
+    # A process took the first one, and ended before it knew how that went.
     claimed = route("a", notifier, digest_after=3)
     await gone.store.open()
     await gone.store.write(lambda db: outgoing(db, sent, claimed))
-    assert isinstance(await Outbox(gone.store, "ended").claim(replace(claimed, digest_after=1000)), Claim)
-    await gone.move("lease_until", 3600)
-    assert await gone.store.write(upkeep.take_back_leases) == 1
+    outbox = Outbox(gone.store, "ended")
+    claim = await outbox.claim(replace(claimed, digest_after=1000))
+    assert isinstance(claim, Claim)
+    if end == "closed":
+        await outbox.release(claimed, claim)
+    else:
+        await gone.move("lease_until", 3600)
+        assert await gone.store.write(upkeep.take_back_leases) == 1
     host = await fleet(claimed)
     await until(lambda: host.dispatcher.counts["a"].delivered == len(sent))
     again, *digests = notifier.notifications
