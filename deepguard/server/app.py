@@ -22,6 +22,7 @@ from deepguard.server.limits import RequestLimits
 from deepguard.server.live import live_router
 from deepguard.server.metrics import metrics_router
 from deepguard.server.offers import offers_router
+from deepguard.server.readiness import store_dict
 from deepguard.server.sessions import Sessions
 
 PLAYGROUND = Path(__file__).parent / "playground"
@@ -64,16 +65,14 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        store = runtime.dispatcher.store_health
-        ready = store.ok and not kept.stopping
-        # The words name hosts and folders, which are nobody's business on the network.
-        detail = store.detail if loopback or store.ok else "The store cannot be used; the server's log says why."
+        store = store_dict(runtime)
+        ready = store["ok"] and not kept.stopping
         answer: dict[str, Any] = {
             "ready": ready,
             "calls": kept.calls,
             "max_calls": server.max_calls,
             "detector": runtime.config.detector.type,
-            "store": {"ok": store.ok, "detail": detail, "waiting": store.waiting},
+            "store": store,
         }
         return JSONResponse(answer, 200 if ready else 503)
 

@@ -20,6 +20,7 @@ from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.health import DestinationHealth
 from deepguard.runtime import Runtime
 from deepguard.server.bodies import SamplingChange, problems
+from deepguard.server.readiness import store_dict
 from deepguard.server.sessions import Sessions
 from deepguard.store.upkeep import Backlog
 from deepguard.text import one_line
@@ -55,7 +56,7 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
 
     @router.get("/api/alerts")
     async def alerts() -> dict[str, Any]:
-        return alerts_dict(runtime.dispatcher)
+        return {"store": store_dict(runtime), "notifiers": notifiers_list(runtime.dispatcher)}
 
     @router.get("/sessions/{session_id}/events")
     async def live_events(session_id: str) -> StreamingResponse:
@@ -87,13 +88,13 @@ def live_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
     return router
 
 
-def alerts_dict(dispatcher: Dispatcher) -> dict[str, Any]:
-    """How alerts fare, of all calls and hosts: the store, and each destination.
+def notifiers_list(dispatcher: Dispatcher) -> list[dict[str, Any]]:
+    """How alerts fare at each notifier, of all calls and hosts.
 
     Args:
         dispatcher: The way to the notifiers.
     """
-    store, backlogs, destinations = dispatcher.store_health, dispatcher.backlogs, dispatcher.destinations
+    backlogs, destinations = dispatcher.backlogs, dispatcher.destinations
     notifiers = []
     for name in sorted({*dispatcher.planner.routes, *backlogs}):
         backlog, health = backlogs.get(name, Backlog()), destinations.get(name, DestinationHealth())
@@ -108,7 +109,7 @@ def alerts_dict(dispatcher: Dispatcher) -> dict[str, Any]:
                 "detail": one_line(health.detail) if blocked else "",
             }
         )
-    return {"store": {"ok": store.ok, "detail": store.detail, "waiting": store.waiting}, "notifiers": notifiers}
+    return notifiers
 
 
 async def stream(guard: Guard) -> AsyncIterator[str]:
