@@ -8,9 +8,9 @@ because its process is gone, needs nothing: a probe's lease ends by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 FAILURES_TO_OPEN = 3
 """Failed attempts in a row after which the breaker opens: from then on there is one attempt at a time, a probe."""
@@ -55,6 +55,11 @@ class Destination:
     disabled: bool = False
     refused: bool = False
     detail: str = ""
+
+    @classmethod
+    def stored(cls, row: Mapping[str, Any]) -> Destination:
+        """Make one of a row of the store; what else is in the row is left out."""
+        return cls(**{field.name: row[field.name] for field in fields(cls)})
 
     @property
     def open(self) -> bool:

@@ -280,7 +280,7 @@ class Keeper:
 
 
 def _health(row: Mapping[str, Any]) -> DestinationHealth:
-    known = Destination(**{name: value for name, value in row.items() if name not in ("now", "notifier")})
+    known = Destination.stored(row)
     return DestinationHealth(
         blocked=known.open or known.blocked_until > row["now"],
         refused=known.refused,

@@ -143,7 +143,7 @@ class Outbox:
 
         def work(db: sa.Connection) -> Claim | Idle:
             locked = destinations.lock(db, route.name, route.burst)
-            now, destination, first_due = locked.now, Destination(**locked.values), locked.first_due
+            now, destination, first_due = locked.now, Destination.stored(locked.values), locked.first_due
             if first_due is None:
                 return Idle()
             asked = permit(destination, rate=route.rate, burst=route.burst, now=now, lease=route.timeout + LEASE_MARGIN)
@@ -315,7 +315,7 @@ class Outbox:
 
 def _locked(db: sa.Connection, route: Route) -> tuple[float, Destination]:
     locked = destinations.lock(db, route.name, route.burst)
-    return locked.now, Destination(**locked.values)
+    return locked.now, Destination.stored(locked.values)
 
 
 def _save(db: sa.Connection, route: Route, destination: Destination) -> None:

@@ -204,7 +204,7 @@ class Trial:
         late = replace(outcome, detail=f"its turn did not come within {self._seconds:g} s", follows="retried")
         if row is None:
             return late if left <= 0 else None
-        at, destination = row["now"], _destination(row)
+        at, destination = row["now"], Destination.stored(row)
         asked = permit(destination, rate=route.rate, burst=route.burst, now=at, lease=route.timeout + LEASE_MARGIN)
         if asked.go or (asked.wait is not None and asked.wait <= left):
             return late if left <= 0 else None
@@ -226,16 +226,12 @@ class Trial:
 
 def _after(base: Outcome, letter: Letter, row: dict[str, Any] | None) -> Outcome:
     """What would follow for an alert whose attempt failed."""
-    destination = _destination(row) if row else None
+    destination = Destination.stored(row) if row else None
     if destination and destination.disabled:
         return replace(base, follows="disabled")
     next_at = max(letter.due_at, destination.blocked_until if destination else 0.0)
     refused = destination is not None and destination.refused
     return replace(base, follows="refused" if refused else "retried", next_at=next_at)
-
-
-def _destination(row: dict[str, Any]) -> Destination:
-    return Destination(**{name: value for name, value in row.items() if name not in ("now", "notifier")})
 
 
 __all__ = ["Follows", "Outcome", "Result", "Trial"]
