@@ -23,5 +23,5 @@ def check(
         subject = f"No {USUAL} here; the defaults are fine"
     else:
         subject = f"{one_line(str(file or USUAL))} is fine"
-    notifiers = ", ".join(notifier.type for notifier in config.notifiers) or "none"
+    notifiers = ", ".join(one_line(notifier.name, 64) for notifier in config.notifiers) or "none"
     typer.echo(f"{subject}. Detector: {config.detector.type}. Notifiers: {notifiers}.")

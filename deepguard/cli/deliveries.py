@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -86,7 +87,13 @@ def show(
         return
     if found:
         headings = ("Id", "Since", "Status", "Notifier", "What", "Details")
-        print_table(headings, (_cells(letter, setup.notifiers) for letter in found), whole=("Id", "Since", "Status"))
+        silent = {one["notifier"] for one in blocked}
+        print_table(
+            headings,
+            (_cells(letter, setup.notifiers, silent) for letter in found),
+            whole=("Id", "Since", "Status"),
+            below=(("What",), ("Details",)),
+        )
     else:
         say("There are no such deliveries." if statuses or notifier or incident else "There are no deliveries.")
     if cut:
@@ -218,17 +225,18 @@ def _why_not(verb: str, one: Standing | None) -> str:
     return f"it is {one.status}"
 
 
-def _cells(letter: Letter, configured: list[str]) -> tuple[str, ...]:
+def _cells(letter: Letter, configured: list[str], silent: Collection[str]) -> tuple[str, ...]:
     mark = "" if letter.notifier in configured else " (not in the configuration)"
     title = f"{letter.kind}: {letter.title}" if letter.title else letter.kind
     details = [one_line(letter.detail)]
     if letter.attempts > 1:
         details.append(f"{letter.attempts} attempts")
-    if letter.status == DeliveryStatus.PENDING and letter.attempts:
+    # When a destination that takes nothing is asked again is said below the table, and comes first.
+    if letter.status == DeliveryStatus.PENDING and letter.attempts and letter.notifier not in silent:
         details.append(f"next at {short(letter.due_at)}")
     if letter.status == DeliveryStatus.DIGESTED and letter.digest_id is not None:
         details.append(f"in digest {letter.digest_id}")
-    if letter.status == DeliveryStatus.DELIVERED and letter.ended_at is not None:
+    if letter.status == DeliveryStatus.DELIVERED and letter.ended_at is not None and not letter.detail:
         details.append(f"after {span(letter.ended_at - letter.created_at)}")
     return (
         str(letter.id),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deepguard.store.incidents import StoredIncident
 
 SHOWN_ID = 12
-"""Characters of an incident's id in a table: enough for `ack` and the other commands."""
+"""Characters of an id in a table: enough for `ack` and the other commands, and to find a call in the log."""
 
 ENDS = {
     Resolution.CLEARED: "no longer suspected",
@@ -52,7 +52,12 @@ def incidents(
         say("No incident is open." if only_open else "There are no incidents.")
         return
     headings = ("Incident", "Since", "Level", "Participant", "Call", "State", "Tracks", "Detector")
-    print_table(headings, (_cells(stored, at) for stored in found), whole=("Incident", "Since"))
+    print_table(
+        headings,
+        (_cells(stored, at) for stored in found),
+        whole=("Incident", "Since"),
+        below=(("State",), ("Call", "Tracks", "Detector")),
+    )
     if cut:
         say(f"There are more; --limit shows more than {limit}.")
 
@@ -93,7 +98,7 @@ def _cells(stored: StoredIncident, at: float) -> tuple[str, ...]:
         short(incident.opened_at),
         f"{incident.level}{peak}",
         one_line(incident.participant_id, 64),
-        incident.call_id,
+        incident.call_id[:SHOWN_ID],
         _state(incident, at),
         ", ".join(incident.sources),
         f"{stored.detector} (simulation)" if stored.simulated else stored.detector,

@@ -18,6 +18,10 @@ from deepguard.text import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+FEWEST = 24
+"""Characters that a column of words must have to be read beside others."""
+INDENT = 4
+
 
 def say(text: str) -> None:
     """Print a line; every part of it that came from outside must have gone through ``one_line``."""
@@ -30,24 +34,70 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collection[str] = ()) -> None:
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    whole: Collection[str] = (),
+    below: Sequence[Sequence[str]] = (),
+) -> None:
     """Print a table.
 
     Args:
         headings: One a column.
         rows: Cells; each is put on one line and shown as it is, without markup.
         whole: The columns whose cells are never broken into several lines.
+        below: The columns that stand below the others where the terminal is too narrow to read them side by side;
+            one line for each of these groups.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    console = _console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)
-    for cells in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    _console().print(table)
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    if below and _needed(headings, cells, {name for group in below for name in group}) > console.width:
+        _print_stacked(console, headings, cells, below)
+        return
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _needed(headings: Sequence[str], rows: Sequence[Sequence[str]], below: Collection[str]) -> int:
+    """Characters that a table needs so that no line of it holds a few letters only."""
+    from rich.cells import cell_len
+
+    widths = (max(map(cell_len, column)) for column in zip(headings, *rows, strict=True))
+    return sum(
+        3 + (min(width, FEWEST) if name in below else width) for name, width in zip(headings, widths, strict=True)
+    )
+
+
+def _print_stacked(
+    console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[Sequence[str]]
+) -> None:
+    from rich.cells import cell_len, set_cell_size
+    from rich.text import Text
+
+    groups = [[headings.index(name) for name in group] for group in below]
+    beside = [number for number, name in enumerate(headings) if not any(name in group for group in below)]
+    widths = {number: max(cell_len(row[number]) for row in (headings, *rows)) for number in beside}
+    console.print()
+    for row in (headings, *rows):
+        style = "bold" if row is headings else ""
+        line = "   ".join(set_cell_size(row[number], widths[number]) for number in beside)
+        console.print(Text(f" {line.rstrip()}", style=style, overflow="fold"))
+        for group in groups:
+            text = Text("   ".join(row[number] for number in group if row[number]), style=style, overflow="fold")
+            for part in text.wrap(console, max(1, console.width - INDENT)) if text else ():
+                console.print(Text(" " * INDENT) + part)
+        if row is headings:
+            console.print("-" * console.width if console.options.ascii_only else "─" * console.width)
+    console.print()
 
 
 def moment(at: float) -> str:

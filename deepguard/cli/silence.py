@@ -120,7 +120,8 @@ def show(
         return
     cells = [_cells(row, at) for row in rows]
     cells += [_window_cells(window, active=active) for window, active in windows]
-    print_table(("Silence", "State", "When", "About", "By", "Comment"), cells, whole=("State",))
+    headings = ("Silence", "State", "When", "About", "By", "Comment")
+    print_table(headings, cells, whole=("State",), below=(("About",), ("By", "Comment")))
 
 
 @app.command()
