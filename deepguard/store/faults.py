@@ -42,6 +42,9 @@ def is_about_data(error: BaseException) -> bool:
     if isinstance(error, exc.DBAPIError):
         if state := getattr(error.orig, "sqlstate", None):
             return str(state)[:2] in _ABOUT_DATA
+        if isinstance(cause := getattr(error.orig, "__cause__", None), Exception):
+            # asyncpg has one kind of error for a value that it cannot send and for a connection that is gone.
+            return isinstance(cause, ValueError)
         return isinstance(error, exc.DataError | exc.IntegrityError | exc.InterfaceError | exc.ProgrammingError)
     return isinstance(error, exc.StatementError) or not isinstance(error, exc.SQLAlchemyError | OSError | StoreError)
 

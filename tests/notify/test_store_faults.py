@@ -10,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
 from deepguard.errors import StoreError
 from deepguard.notify import journal
+from deepguard.store import deliveries
 from deepguard.store.store import Store
 from deepguard.testing import RecordingNotifier, make_notification, make_verdict
 from support.hosts import Fleet, Host, route, until
@@ -303,6 +306,41 @@ async def test_a_server_that_goes_away_and_comes_back(
         assert host.dispatcher.journal.lost == 0
         await fleet.end()
     assert "Traceback" not in "".join(logged)
+
+
+@pytest.mark.parametrize("before", ["another statement", "the commit"])
+async def test_a_connection_that_the_server_ends_between_two_statements(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    owner, name = {"another statement": (journal, "write_history"), "the commit": (deliveries, "add")}[before]
+    write = getattr(owner, name)
+    ended: list[int] = []
+
+    async def end(db: sa.Connection, process: int) -> None:
+        other = Store(postgres_url)
+        await other.open()
+        await other.write(lambda db: db.execute(sa.select(sa.func.pg_terminate_backend(process))) and None)
+        await other.close()
+        driver: Any = db.connection.driver_connection
+        await until(driver.is_closed)
+
+    def once_too_late(db: sa.Connection, *given: Any) -> None:
+        write(db, *given)
+        if not ended:
+            ended.append(process := db.execute(sa.select(sa.func.pg_backend_pid())).scalar_one())
+            await_only(end(db, process))
+
+    monkeypatch.setattr(owner, name, once_too_late)
+    fleet = Fleet(postgres_url)
+    try:
+        host = await fleet(route("a", notifier := RecordingNotifier()))
+        host.record(alert := make_notification(), verdict=make_verdict())
+        assert [told.id for told in await notifier.wait_for(1, 15.0)] == [alert.id]
+        await host.ended(1, status="delivered")
+        assert ended
+        assert host.dispatcher.journal.lost == 0
+    finally:
+        await fleet.end()
 
 
 def _children(pid: int) -> list[int]:
