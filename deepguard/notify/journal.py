@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import sqlalchemy as sa
 from loguru import logger
@@ -29,6 +30,9 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 STRANDED_SECONDS = 2.0
 """Seconds after which an alert that the store has not taken is told without it."""
+
+Key: TypeAlias = tuple[str, str]
+"""Notification and notifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Journal:
         self._on_failed = on_failed
         self._waiting: deque[_Waiting] = deque()
         self._writing: list[_Waiting] = []
-        self._told_without: set[tuple[str, str]] = set()
+        self._told_without: set[Key] = set()
         self._urgent = asyncio.Event()
         self._news = asyncio.Event()
         self._flushed = asyncio.Event()
@@ -109,10 +113,14 @@ class Journal:
         self._urgent.set()
         await self._flushed.wait()
 
-    def stranded(self, notifier: str) -> Outgoing | None:
+    def stranded(self, notifier: str, but: Collection[Key] = ()) -> Outgoing | None:
         """The oldest alert to a notifier that the store has not taken for seconds, and that nobody was told of yet.
 
         What follows from an opening that the store has taken waits for it: it must not come before the opening.
+
+        Args:
+            notifier: To whom.
+            but: What is left out, and with it what came later of the same incident.
         """
         late = time.monotonic() - STRANDED_SECONDS
         opened: set[str] = set()
@@ -122,18 +130,22 @@ class Journal:
             for each in waiting.planned.outgoing:
                 if each.notifier != notifier or each.status is not DeliveryStatus.PENDING:
                     continue
-                if (incident := each.notification.incident) is not None:
+                incident = each.notification.incident
+                if key_of(each) in but:
+                    opened.discard(incident.id if incident else "")
+                    continue
+                if incident is not None:
                     if each.notification.kind is NotificationKind.OPENED:
                         opened.add(incident.id)
                     elif incident.id not in opened:
                         continue
-                if _key(each) not in self._told_without:
+                if key_of(each) not in self._told_without:
                     return each
         return None
 
     def told_without_store(self, outgoing: Outgoing) -> None:
         """Note that a stranded alert was delivered: the store, when it is back, need not tell it."""
-        self._told_without.add(_key(outgoing))
+        self._told_without.add(key_of(outgoing))
 
     def _in_memory(self) -> Iterator[_Waiting]:
         yield from self._writing
@@ -150,7 +162,7 @@ class Journal:
             each.notification.id
             for waiting in self._in_memory()
             for each in waiting.planned.outgoing
-            if each.status is DeliveryStatus.PENDING and _key(each) not in self._told_without
+            if each.status is DeliveryStatus.PENDING and key_of(each) not in self._told_without
         ]
         if untold:
             logger.error(
@@ -238,20 +250,20 @@ class Journal:
         self._on_committed(batch)
 
     def _as_it_stands(self, each: Outgoing) -> Outgoing:
-        if _key(each) not in self._told_without:
+        if key_of(each) not in self._told_without:
             return each
         return replace(each, status=DeliveryStatus.DELIVERED, detail="told while the store could not be written to")
 
     async def _settle(self, written: Sequence[Outgoing]) -> None:
         """End what was told while it was being written: it must not be told again."""
-        told = [each for each in written if _key(each) in self._told_without]
-        late = [_key(each) for each in told if each.status is DeliveryStatus.PENDING]
+        told = [each for each in written if key_of(each) in self._told_without]
+        late = [key_of(each) for each in told if each.status is DeliveryStatus.PENDING]
         if late:
             try:
                 await self._store.write(lambda db: deliveries.told_without(db, late))
             except StoreError as error:
                 logger.warning("{} deliveries may be made again: {}", len(late), error)
-        self._told_without.difference_update(_key(each) for each in told)
+        self._told_without.difference_update(key_of(each) for each in told)
 
     def _failed(self, error: StoreError) -> None:
         if not self.down:
@@ -277,8 +289,9 @@ def _is_routine(planned: Planned) -> bool:
     return not (planned.outgoing or entry.notifications or entry.began or entry.ended)
 
 
-def _key(each: Outgoing) -> tuple[str, str]:
+def key_of(each: Outgoing) -> Key:
+    """What tells one delivery from all others."""
     return each.notification.id, each.notifier
 
 
-__all__ = ["MOST_WAITING", "STRANDED_SECONDS", "Journal"]
+__all__ = ["MOST_WAITING", "STRANDED_SECONDS", "Journal", "Key", "key_of"]

@@ -17,12 +17,11 @@ from deepguard.notify.destination import (
     Draw,
     backoff,
     capped_retry_after,
-    failed,
     permit,
-    refused,
     restarted,
     succeeded,
 )
+from deepguard.notify.outcome import Failure, after
 from deepguard.notify.route import Route
 from deepguard.policy.notifications import digest_notification
 from deepguard.store import deliveries, destinations
@@ -83,25 +82,6 @@ class Idle:
     """
 
     seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed.
-
-    Attributes:
-        detail: For people; holds no secret.
-        retryable: Whether another attempt may help.
-        retry_after: Seconds that the service asked to wait.
-        refused: Whether the sender is refused, whatever it sends.
-        fault: Whether the notifier's own code broke.
-    """
-
-    detail: str
-    retryable: bool = True
-    retry_after: float | None = None
-    refused: bool = False
-    fault: bool = False
 
 
 class Outbox:
@@ -212,7 +192,7 @@ class Outbox:
 
         def work(db: sa.Connection) -> list[Delivery]:
             now, destination = _locked(db, route)
-            _save(db, route, self._after(destination, claim, failure, now))
+            _save(db, route, after(destination, failure, probe=claim.probe, now=now, draw=self._draw))
             gone = not failure.retryable and not failure.refused
             gone = gone or (failure.fault and claim.faults + 1 >= MOST_FAULTS)
             if gone:
@@ -258,29 +238,6 @@ class Outbox:
                     _save(db, route, again)
 
         await self._store.write(work)
-
-    def _after(self, destination: Destination, claim: Claim, failure: Failure, now: float) -> Destination:
-        if failure.refused:
-            return refused(
-                destination,
-                now=now,
-                detail=failure.detail,
-                draw=self._draw,
-                probe=claim.probe,
-                again=failure.retryable,
-            )
-        if not failure.retryable:
-            return succeeded(destination, probe=claim.probe)  # it answers; this one notification it does not take
-        if failure.fault and not claim.probe:
-            return destination
-        return failed(
-            destination,
-            now=now,
-            detail=failure.detail,
-            draw=self._draw,
-            probe=claim.probe,
-            retry_after=failure.retry_after,
-        )
 
     def _digest(self, db: sa.Connection, route: Route) -> Any:
         """Put what waits into one digest; the digest's row, locked, or None when too little can be put together."""
@@ -338,4 +295,4 @@ def _told(route: Route, claim: Claim, status: DeliveryStatus, now: float, detail
     ]
 
 
-__all__ = ["DIGEST_MOST", "KINDS", "LEASE_MARGIN", "Claim", "Failure", "Idle", "Member", "Outbox"]
+__all__ = ["DIGEST_MOST", "KINDS", "LEASE_MARGIN", "Claim", "Idle", "Member", "Outbox"]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deepguard.model import Delivery, DeliveryStatus, Notification
-from deepguard.notify.destination import Destination, Draw, failed, fresh, permit, refused, succeeded
-from deepguard.notify.journal import Journal
-from deepguard.notify.outbox import LEASE_MARGIN, Failure
+from deepguard.notify.destination import LONGEST_BACKOFF, Destination, Draw, backoff, fresh, permit, succeeded
+from deepguard.notify.journal import Journal, Key, key_of
+from deepguard.notify.outbox import LEASE_MARGIN
+from deepguard.notify.outcome import Failure, after
 from deepguard.notify.route import Route
 from deepguard.store.entry import Outgoing
 
@@ -35,6 +36,7 @@ class Unwritten:
         self._ack_url = ack_url
         self._destination: Destination | None = None
         self._probe = False
+        self._resting: dict[Key, float] = {}
 
     @property
     def journal_fails(self) -> bool:
@@ -43,10 +45,12 @@ class Unwritten:
 
     def claim(self) -> Outgoing | None:
         """The next alert that may be told now, if there is one."""
-        found = self._journal.stranded(self._route.name)
+        now, route = time.time(), self._route
+        # What failed lets others go first: it may be the only one that the destination does not take.
+        self._resting = {key: until for key, until in self._resting.items() if until > now}
+        found = self._journal.stranded(route.name, self._resting)
         if found is None:
             return None
-        now, route = time.time(), self._route
         asked = permit(
             self._destination or fresh(route.burst, now),
             rate=route.rate,
@@ -63,27 +67,16 @@ class Unwritten:
         """Note how an attempt ended."""
         now = time.time()
         known = self._destination or fresh(self._route.burst, now)
-        status, detail = DeliveryStatus.DELIVERED, ""
         if failure is None:
+            status, detail = DeliveryStatus.DELIVERED, ""
             self._destination = succeeded(known, probe=self._probe)
-        else:
-            status, detail = DeliveryStatus.PENDING, failure.detail
-            if failure.refused:
-                self._destination = refused(
-                    known, now=now, detail=detail, draw=self._draw, probe=self._probe, again=failure.retryable
-                )
-            else:
-                # Also what would be dead: the store, when it is back, tries it once more and keeps it to be seen.
-                self._destination = failed(
-                    known,
-                    now=now,
-                    detail=detail,
-                    draw=self._draw,
-                    probe=self._probe,
-                    retry_after=failure.retry_after,
-                )
-        if failure is None:
             self._journal.told_without_store(outgoing)
+        else:
+            # Also what would be dead: the store, when it is back, tries it once more and keeps it to be seen.
+            status, detail = DeliveryStatus.PENDING, failure.detail
+            self._destination = after(known, failure, probe=self._probe, now=now, draw=self._draw)
+            rest = backoff(self._destination.failures, self._draw) if failure.retryable else LONGEST_BACKOFF
+            self._resting[key_of(outgoing)] = now + rest
         told = outgoing.notification
         return [
             Delivery(

@@ -39,6 +39,20 @@ def ack_url(told: Notification) -> str:
     return f"https://guard.example/ack/{told.incident.id}" if told.incident else ""
 
 
+class Picky(RecordingNotifier):
+    """Never takes one notification."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.never = ""
+
+    async def send(self, notification: Notification) -> None:
+        if notification.id == self.never:
+            raise self.error
+        await super().send(notification)
+
+
 class Watched:
     """A dispatcher on a file that can be taken away."""
 
@@ -110,6 +124,22 @@ async def test_what_could_not_be_told_meanwhile_is_told_by_the_store(tmp_path):
         assert len(await it.written()) == 1
     finally:
         await it.dispatcher.close()
+
+
+@pytest.mark.parametrize("error", [NotifyError("no", retryable=False), NotifyError("not now"), KeyError("a bug")])
+async def test_one_that_is_never_taken_holds_up_no_other(tmp_path, error):
+    notifier = Picky(error)
+    it = Watched(tmp_path, notifier)
+    await it.dispatcher.start()
+    try:
+        it.take_away()
+        sent = [make_notification() for _ in range(3)]
+        notifier.never = sent[0].id
+        for alert in sent:
+            it.dispatcher.record(Entry(call_id="c", notifications=(alert,)))
+        assert await notifier.wait_for(2, SECONDS) == sent[1:]
+    finally:
+        await it.dispatcher.close(0.1)
 
 
 async def test_a_disk_with_room_for_changes_and_none_for_anything_new(watched):
