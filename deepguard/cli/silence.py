@@ -142,6 +142,8 @@ def expire(
                 raise DeepguardError(
                     f"'{one_line(silence, 64)}' is part of the configuration: change it there, and start again"
                 )
+            if not rows:
+                raise DeepguardError(f"there is no silence '{one_line(silence, 64)}', nor any other")
             one_of([silence], rows, "there is no silence")
         if not silences.expire(db, silence):
             raise DeepguardError(f"{silence} ended at {moment(rows[silence]['ends_at'])} already")

@@ -196,7 +196,7 @@ class _Loading:
         name = common.name or common.type
         if name in seen:
             where = (*keys, "name") if common.name else (*keys, "type")
-            message = f"entry {seen[name] + 1} of this list has the same name; give this one a `name:` of its own"
+            message = f"notifiers[{seen[name]}] has the same name; give this one a `name:` of its own"
             self._source.problem(where, message)
         seen.setdefault(name, index)
         paced = {key: getattr(common, key) or getattr(kind, key) for key in ("rate", "burst", "digest_after")}
@@ -215,7 +215,7 @@ class _Loading:
                     message = f"`notifiers` has no entry of this name{did_you_mean(notifier, shown)}"
                     self._source.problem((*keys, "notifiers", position), message)
             if isinstance(name, str) and seen.setdefault(name, index) != index:
-                self._source.problem((*keys, "name"), f"entry {seen[name] + 1} of this list has the same name")
+                self._source.problem((*keys, "name"), f"silences[{seen[name]}] has the same name")
 
     def _type(self, keys: Keys, name: object, types: Mapping[str, Kind], kind: str) -> Kind | None:
         """The type that a loaded plugin offers; None when a problem has been noted, here or elsewhere."""

@@ -106,10 +106,20 @@ def notifiers_list(dispatcher: Dispatcher) -> list[dict[str, Any]]:
                 "waiting": backlog.waiting,
                 "dead": backlog.dead,
                 "blocked": blocked,
-                "detail": one_line(health.detail) if blocked else "",
+                "detail": _why_blocked(health) if blocked else "",
             }
         )
     return notifiers
+
+
+def _why_blocked(health: DestinationHealth) -> str:
+    """Why a destination takes nothing and, where that is not soon, when it is asked again."""
+    again = ""
+    if health.disabled:
+        again = "; it is asked again when deepguard starts"
+    elif health.refused:
+        again = "; it is asked again every few minutes"
+    return f"{one_line(health.detail)}{again}"
 
 
 async def stream(guard: Guard) -> AsyncIterator[str]:

@@ -62,6 +62,8 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "updated_at": incident.updated_at,
         "resolved_at": incident.resolved_at,
         "resolution": incident.resolution,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by or None,
         "level": str(incident.level),
         "peak": str(incident.peak),
         "sources": incident.sources,

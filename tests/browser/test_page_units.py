@@ -204,7 +204,7 @@ def test_each_notifier_s_last_attempt_is_shown_in_words(modules: Page) -> None:
     )
     assert shown == [
         [
-            ["pending", "desk: not delivered yet, it is tried again, 2 attempts (answered 503)", "waiting"],
+            ["pending", "desk: not delivered yet, 2 attempts (answered 503)", "waiting"],
             ["delivered", "log: delivered", "delivered"],
         ],
         [

@@ -77,13 +77,16 @@ def test_every_kind_says_what_it_is_and_whether_it_is_real(kind, simulated):
 
 def test_a_json_line_holds_the_whole_incident():
     notification = make_notification(kind=NotificationKind.RESOLVED, at=5.0)
-    told = with_incident(notification, id="inc_1", context={"customer": "4711"})
+    taken = {"acknowledged_at": 4.0, "acknowledged_by": "Zoë"}
+    told = with_incident(notification, id="inc_1", context={"customer": "4711"}, **taken)
     assert json.loads(json_line(told))["incident"] == {
         "id": "inc_1",
         "opened_at": 5.0,
         "updated_at": 5.0,
         "resolved_at": 5.0,
         "resolution": "cleared",
+        "acknowledged_at": 4.0,
+        "acknowledged_by": "Zoë",
         "level": "clear",
         "peak": "alert",
         "sources": ["camera"],

@@ -70,7 +70,7 @@ const KINDS = {
 export const kindName = (kind) => KINDS[kind] ?? plain(kind.replaceAll(".", " "));
 
 const DELIVERIES = {
-  pending: "not delivered yet, it is tried again",
+  pending: "not delivered yet",
   leased: "being sent",
   delivered: "delivered",
   digested: "told in a digest",
