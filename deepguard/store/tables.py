@@ -122,6 +122,7 @@ notifications = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Index(None, "created_at"),
 )
 
 deliveries = sa.Table(
@@ -140,6 +141,7 @@ deliveries = sa.Table(
     sa.Column("expires_at", Time, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("faults", sa.Integer, nullable=False),
+    sa.Column("unsure", sa.Boolean, nullable=False),
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_until", Time),
     sa.Column("ended_at", Time),
@@ -153,8 +155,8 @@ deliveries = sa.Table(
     sa.Index(None, "digest_id"),
     sa.Index(None, "ended_at"),
 )
-"""The outbox. ``lease_owner`` of one that waits is who tried it last, when nobody knows how that ended. ``faults``
-counts attempts that the notifier's own code broke, which is no fault of the destination.
+"""The outbox. ``faults`` counts attempts that the notifier's own code broke, which is no fault of the destination;
+``unsure`` means that nobody knows how some attempt ended: it may have arrived.
 """
 
 destinations = sa.Table(

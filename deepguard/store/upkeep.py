@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.store.clock import now
+from deepguard.store.deliveries import LET_GO
 from deepguard.store.tables import (
     calls,
     deliveries,
@@ -88,23 +89,29 @@ def abandoned_calls(db: sa.Connection) -> Sequence[str]:
 
 def backlogs(db: sa.Connection) -> dict[str, Backlog]:
     """What waits and what is dead, by notifier, also of notifiers that only other hosts know."""
+    # Only what an index holds is read of all of them: this is done twice a second, and the dead are kept for ever.
     c = deliveries.c
-    open_, due = c.status.in_(_OPEN), sa.and_(c.status == DeliveryStatus.PENDING, c.due_at <= now())
-    found = db.execute(
-        sa.select(
-            c.notifier,
-            sa.func.sum(sa.case((open_, 1), else_=0)),
-            sa.func.sum(sa.case((c.status == DeliveryStatus.DEAD, 1), else_=0)),
-            now() - sa.func.min(sa.case((open_, c.created_at))),
-            sa.func.sum(sa.case((due, 1), else_=0)),
-        )
+    groups = db.execute(
+        sa.select(c.notifier, c.status, sa.func.count(), sa.func.min(c.id), sa.func.min(c.due_at) <= now())
         .where(c.status.in_((*_OPEN, DeliveryStatus.DEAD)))
-        .group_by(c.notifier)
-    )
-    return {
-        name: Backlog(int(waiting), int(dead), max(0.0, float(oldest or 0.0)), bool(due))
-        for name, waiting, dead, oldest, due in found
-    }
+        .group_by(c.notifier, c.status)
+    ).all()
+    first = [oldest for _, status, _, oldest, _ in groups if status != DeliveryStatus.DEAD]
+    found = db.execute(sa.select(c.id, now() - c.created_at).where(c.id.in_(first)))
+    ages = {row[0]: float(row[1]) for row in found}
+    told: dict[str, Backlog] = {}
+    for name, status, count, oldest, due in groups:
+        known = told.get(name, Backlog())
+        if status == DeliveryStatus.DEAD:
+            told[name] = replace(known, dead=count)
+            continue
+        told[name] = replace(
+            known,
+            waiting=known.waiting + count,
+            oldest=max(known.oldest, ages.get(oldest, 0.0)),
+            due=known.due or (status == DeliveryStatus.PENDING and bool(due)),
+        )
+    return told
 
 
 _c = deliveries.c
@@ -126,7 +133,7 @@ def next_upkeep(db: sa.Connection) -> float | None:
 def take_back_leases(db: sa.Connection) -> int:
     """Let what an ended process had in hand be tried by others.
 
-    Its ``lease_owner`` stays: nobody knows how that attempt ended.
+    Nobody knows how that attempt ended.
 
     Returns:
         How many.
@@ -139,8 +146,7 @@ def take_back_leases(db: sa.Connection) -> int:
     )
     ids = found.scalars().all()
     if ids:
-        taken = {"status": DeliveryStatus.PENDING, "due_at": now(), "lease_until": None}
-        db.execute(sa.update(deliveries).where(_c.id.in_(ids)).values(taken))
+        db.execute(sa.update(deliveries).where(_c.id.in_(ids)).values({**LET_GO, "due_at": now()}))
     return len(ids)
 
 

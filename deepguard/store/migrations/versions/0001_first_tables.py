@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
+        sa.Column("unsure", sa.Boolean(), nullable=False),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.Double(), nullable=True),
         sa.Column("ended_at", sa.Double(), nullable=True),
@@ -97,6 +98,7 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
     )
+    op.create_index(op.f("ix_notifications_created_at"), "notifications", ["created_at"], unique=False)
     op.create_table(
         "pictures",
         sa.Column("incident_id", sa.Text(), nullable=False),
