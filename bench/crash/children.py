@@ -29,6 +29,7 @@ class Process:
         process: The process.
         process_id: Its name in the store; empty until it is ready.
         ready_at: Unix time at which it began to deliver; None before.
+        leaving_at: Unix time from which on it takes over nothing any more; None before.
         gone_at: Unix time of its end; None before.
         told: Notifications that it said to have recorded.
         ended: Whether it ended in order.
@@ -38,6 +39,7 @@ class Process:
     process: asyncio.subprocess.Process
     process_id: str = ""
     ready_at: float | None = None
+    leaving_at: float | None = None
     gone_at: float | None = None
     told: list[str] = field(default_factory=list)
     ended: bool = False
@@ -91,6 +93,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.gone_at = time.time()
+        self.leaving_at = self.leaving_at or self.gone_at
         await self._finished()
         if ended is not None and not self.ended:
             raise RuntimeError(f"{self.name} had ended by itself ({ended}); see its log")
@@ -98,6 +101,7 @@ class Process:
     def let_end(self) -> None:
         """Let it end in order."""
         assert self.process.stdin is not None
+        self.leaving_at = time.time()
         self.process.stdin.close()
 
     async def end(self) -> None:

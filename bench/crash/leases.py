@@ -89,7 +89,7 @@ class LeaseWatch:
     def _seen_lying(self, lease: Lease, now: float) -> float:
         """The longest time that one living process saw it beyond its end."""
         seen = [
-            min(child.gone_at or now, now) - max(child.ready_at, lease.until)
+            min(child.leaving_at or now, now) - max(child.ready_at, lease.until)
             for child in self._children
             if child.ready_at is not None
         ]

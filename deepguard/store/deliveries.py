@@ -19,6 +19,9 @@ from deepguard.store.writing import insert
 ALONE = frozenset({NotificationKind.DIGEST.value, NotificationKind.TEST.value})
 """Kinds that no digest takes in."""
 
+LET_GO = {"status": DeliveryStatus.PENDING, "lease_owner": None, "lease_until": None, "unsure": True}
+"""A lease that ends without anybody knowing whether the attempt succeeded."""
+
 _ON_ITS_WAY = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
 _ONCE_AN_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _REPLACEABLE = (NotificationKind.UPDATED.value, NotificationKind.REPEATED.value)
@@ -58,6 +61,7 @@ def add(db: sa.Connection, outgoing: Sequence[Outgoing]) -> None:
             ended_at=ended,
             attempts=0,
             faults=0,
+            unsure=False,
             thread="",
         )
         .on_conflict_do_nothing()
@@ -133,9 +137,9 @@ def _goes_alone(row: sa.FromClause) -> sa.ColumnElement[bool]:
     """What no digest may name.
 
     What the notifier's code breaks on would break the digest; and what may have arrived already, since nobody
-    knows how its last attempt ended, comes again under the id under which it came.
+    knows how some attempt ended, comes again under the id under which it came.
     """
-    return sa.or_(row.c.faults > 0, row.c.lease_owner.is_not(None))
+    return sa.or_(row.c.faults > 0, row.c.unsure)
 
 
 _due = deliveries.alias("d")
@@ -182,7 +186,7 @@ def next_unsure(db: sa.Connection, notifier: str, kinds: Collection[str], most_a
         kinds: What this program can read.
         most_attempts: One that was tried more often has to wait its turn: it may be what ends those who try it.
     """
-    statement = _NEXT_DUE.where(_due.c.lease_owner.is_not(None), _due.c.attempts <= most_attempts)
+    statement = _NEXT_DUE.where(_due.c.unsure, _due.c.attempts <= most_attempts)
     return db.execute(statement, {"notifier": notifier, "kinds": tuple(kinds)}).first()
 
 
@@ -355,7 +359,7 @@ def give_back(db: sa.Connection, delivery_id: int, owner: str, attempt: int) -> 
     Returns:
         Whether the lease still held.
     """
-    changed = {"status": DeliveryStatus.PENDING, "due_at": now(), "lease_until": None}
+    changed = {**LET_GO, "due_at": now()}
     done = db.execute(sa.update(deliveries).where(_mine(delivery_id, owner, attempt)).values(changed))
     return done.rowcount > 0
 
@@ -415,6 +419,7 @@ def make_due(db: sa.Connection, notifier: str) -> None:
 
 __all__ = [
     "ALONE",
+    "LET_GO",
     "add",
     "dedupe_key",
     "end",

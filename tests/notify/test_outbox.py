@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from deepguard.errors import NotifyError
 from deepguard.model import Notification, NotificationKind
 from deepguard.notify.destination import FAILURES_TO_OPEN
 from deepguard.notify.outbox import DIGEST_MOST, Claim, Outbox
+from deepguard.notify.outcome import Failure
 from deepguard.notify.route import Route
 from deepguard.store import letters, upkeep
 from deepguard.store.deliveries import add
@@ -273,14 +273,19 @@ async def test_what_may_have_arrived_comes_again_under_its_own_id_and_not_in_a_d
     claimed = route("a", notifier, digest_after=3)
     await gone.store.open()
     await gone.store.write(lambda db: outgoing(db, sent, claimed))
-    outbox = Outbox(gone.store, "ended")
-    claim = await outbox.claim(replace(claimed, digest_after=1000))
+    outbox = Outbox(gone.store, "ended", only=[first.id])
+    claim = await outbox.claim(claimed)
     assert isinstance(claim, Claim)
     if end == "closed":
         await outbox.release(claimed, claim)
     else:
         await gone.move("lease_until", 3600)
         assert await gone.store.write(upkeep.take_back_leases) == 1
+    # That the next attempt fails says nothing of the one before.
+    claim = await outbox.claim(claimed)
+    assert isinstance(claim, Claim)
+    await outbox.failed(claimed, claim, Failure("answered 503"))
+    await gone.move("due_at", 3600)
     host = await fleet(claimed)
     await until(lambda: host.dispatcher.counts["a"].delivered == len(sent))
     again, *digests = notifier.notifications
