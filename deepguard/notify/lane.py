@@ -11,8 +11,9 @@ from loguru import logger
 
 from deepguard.errors import NotifyError, StoreError
 from deepguard.model import Delivery, DeliveryStatus, Notification
+from deepguard.notify.claim import Claim, Idle
 from deepguard.notify.failure import kind_and_lines
-from deepguard.notify.outbox import LEASE_MARGIN, Claim, Idle, Outbox
+from deepguard.notify.outbox import LEASE_MARGIN, Outbox
 from deepguard.notify.outcome import Failure
 from deepguard.notify.route import Route
 from deepguard.notify.unwritten import Unwritten

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 from loguru import logger
 
 from deepguard.model import Delivery, DeliveryStatus, Notification, NotificationKind
+from deepguard.notify.claim import Claim, Idle, Member
 from deepguard.notify.destination import (
     Destination,
     Draw,
@@ -35,53 +36,12 @@ LEASE_MARGIN = 5.0
 """Seconds that a lease lasts beyond an attempt's time limit: how it went has to be written down, too."""
 DIGEST_MOST = 100
 """Notifications that one digest names."""
+DIGEST_ATTEMPTS = 5
+"""Attempts after which a digest is taken apart that fails while the destination takes others."""
 MOST_FAULTS = 5
 """Attempts that a notifier's own code may break until the delivery is dead."""
 ASK_AGAIN = 1.0
 """Seconds until a lane looks again whose deliveries wait for others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """What one outcome is told of: the delivery itself, or each that a digest stands for."""
-
-    notification_id: str
-    call_id: str
-    created_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One delivery, leased to this process for one attempt.
-
-    Attributes:
-        delivery_id: Which.
-        attempt: From 1.
-        faults: How many of the attempts before were broken by the notifier's own code.
-        probe: Whether it is the single attempt that shows whether a destination answers again.
-        notification: What to send.
-        members: Whom the outcome concerns.
-        taken_at: The database's time.
-    """
-
-    delivery_id: int
-    attempt: int
-    faults: int
-    probe: bool
-    notification: Notification
-    members: tuple[Member, ...]
-    taken_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """Nothing to do now.
-
-    Attributes:
-        seconds: Ask again after so long; None: when there is news.
-    """
-
-    seconds: float | None = None
 
 
 class Outbox:
@@ -195,7 +155,11 @@ class Outbox:
             _save(db, route, after(destination, failure, probe=claim.probe, now=now, draw=self._draw))
             gone = not failure.retryable and not failure.refused
             gone = gone or (failure.fault and claim.faults + 1 >= MOST_FAULTS)
-            if gone:
+            if claim.notification.kind is NotificationKind.DIGEST and (gone or _is_stuck(claim, failure, destination)):
+                # That a service takes no digest, or one of those named breaks it, costs none of the others.
+                status = DeliveryStatus.PENDING
+                held = deliveries.take_apart(db, claim.delivery_id, self._owner, claim.attempt, failure.detail)
+            elif gone:
                 status = DeliveryStatus.DEAD
                 held = deliveries.end(db, claim.delivery_id, self._owner, claim.attempt, status, detail=failure.detail)
             else:
@@ -270,6 +234,11 @@ class Outbox:
         )
 
 
+def _is_stuck(claim: Claim, failure: Failure, destination: Destination) -> bool:
+    """Whether it fails again and again while others are taken."""
+    return claim.attempt >= DIGEST_ATTEMPTS and not destination.open and not failure.refused
+
+
 def _locked(db: sa.Connection, route: Route) -> tuple[float, Destination]:
     locked = destinations.lock(db, route.name, route.burst)
     return locked.now, Destination.stored(locked.values)
@@ -295,4 +264,4 @@ def _told(route: Route, claim: Claim, status: DeliveryStatus, now: float, detail
     ]
 
 
-__all__ = ["DIGEST_MOST", "KINDS", "LEASE_MARGIN", "Claim", "Idle", "Member", "Outbox"]
+__all__ = ["DIGEST_MOST", "KINDS", "LEASE_MARGIN", "Outbox"]

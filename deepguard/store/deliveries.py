@@ -25,7 +25,6 @@ LET_GO = {"status": DeliveryStatus.PENDING, "lease_owner": None, "lease_until": 
 _ON_ITS_WAY = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
 _ONCE_AN_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _REPLACEABLE = (NotificationKind.UPDATED.value, NotificationKind.REPEATED.value)
-_OF_DIGEST = {DeliveryStatus.DEAD: DeliveryStatus.DROPPED}
 _REPLACES = frozenset({*_REPLACEABLE, NotificationKind.RESOLVED.value})
 
 
@@ -275,35 +274,36 @@ def end(
 ) -> bool:
     """End a leased delivery, and with it what a digest stands for.
 
-    A digest that fails for good is dropped: what it stood for is dead, one by one, and can be replayed so.
-
     Returns:
         Whether the lease still held; when it did not, another process has it now and nothing was changed.
     """
-    own = sa.case(
-        (deliveries.c.kind == NotificationKind.DIGEST.value, _OF_DIGEST.get(status, status)),
-        else_=status,
-    )
-    ended = db.execute(
-        sa.update(deliveries)
-        .where(_mine(delivery_id, owner, attempt))
-        .values(
-            status=own,
-            ended_at=now(),
-            lease_owner=None,
-            lease_until=None,
-            detail=storable(detail),
-            thread=storable(thread),
-        )
-    )
-    if ended.rowcount == 0:
+    ended = {"status": status, "ended_at": now(), "detail": storable(detail)}
+    mine = sa.update(deliveries).where(_mine(delivery_id, owner, attempt))
+    if not db.execute(mine.values(**ended, lease_owner=None, lease_until=None, thread=storable(thread))).rowcount:
         return False
-    db.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.digest_id == delivery_id, deliveries.c.status == DeliveryStatus.DIGESTED)
-        .values(status=status, ended_at=now(), detail=storable(detail))
-    )
+    db.execute(_named_in(delivery_id).values(ended))
     return True
+
+
+def take_apart(db: sa.Connection, delivery_id: int, owner: str, attempt: int, detail: str) -> bool:
+    """Drop a leased digest that is not taken; what it stands for is tried one by one.
+
+    Returns:
+        Whether the lease still held.
+    """
+    alone = {"status": DeliveryStatus.PENDING, "due_at": now(), "digest_id": None, "faults": deliveries.c.faults + 1}
+    held = sa.select(deliveries.c.id).where(_mine(delivery_id, owner, attempt)).with_for_update()
+    if db.execute(held).first() is None:
+        return False
+    # Which of them it was nobody knows: each goes alone from now on, as what a notifier breaks on does.
+    db.execute(_named_in(delivery_id).values(**alone, detail=storable(detail)))
+    return end(db, delivery_id, owner, attempt, DeliveryStatus.DROPPED, detail=detail)
+
+
+def _named_in(digest_id: int) -> sa.Update:
+    return sa.update(deliveries).where(
+        deliveries.c.digest_id == digest_id, deliveries.c.status == DeliveryStatus.DIGESTED
+    )
 
 
 def members(db: sa.Connection, delivery_id: int) -> Sequence[Any]:
@@ -431,6 +431,7 @@ __all__ = [
     "next_due",
     "put_back",
     "put_into_digest",
+    "take_apart",
     "thread_of",
     "told_without",
 ]

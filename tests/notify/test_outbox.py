@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from deepguard.errors import NotifyError
 from deepguard.model import Notification, NotificationKind
+from deepguard.notify.claim import Claim
 from deepguard.notify.destination import FAILURES_TO_OPEN
-from deepguard.notify.outbox import DIGEST_MOST, Claim, Outbox
+from deepguard.notify.outbox import DIGEST_MOST, Outbox
 from deepguard.notify.outcome import Failure
 from deepguard.notify.route import Route
 from deepguard.store import letters, upkeep
@@ -246,22 +247,31 @@ async def test_a_digest_that_fails_comes_again_with_the_same_id_and_its_incident
     assert ids(notifier.notifications) == [notifier.attempts[0], resolved.id]
 
 
-async def test_a_digest_that_nobody_takes_leaves_its_dead_to_be_replayed_one_by_one(
-    fleet: Fleet, logged: list[str]
-) -> None:
+@pytest.mark.parametrize("error", [NotifyError("too long", retryable=False), KeyError("a bug")])
+async def test_a_digest_that_is_never_taken_costs_none_of_those_that_it_names(fleet: Fleet, error: Exception) -> None:
     sent = [make_notification() for _ in range(6)]
-    host = await backlog(fleet, sent, Scripted(sends=[NotifyError("too long", retryable=False)]), digest_after=3)
-    dead = await host.ended(6, status="dead")
-    assert {delivery.notification_id for delivery in dead} == set(ids(sent))
-    assert {delivery.detail for delivery in dead} == {"too long"}
-    assert await host.stands() == ["dead"] * 6 + ["dropped"]
-    assert "deepguard deliveries replay" in "".join(logged)
-    await host.dispatcher.close()
-    notifier = RecordingNotifier()
-    other = await fleet(route("a", notifier))
-    replayed = await other.store.write(lambda db: letters.replay(db, notifier="a", give_up_after=60.0))
-    assert len(replayed) == 6
-    assert sorted(ids(await notifier.wait_for(6))) == sorted(ids(sent))
+    first, poison, *others = sent
+    notifier = Always(error, only=(poison.id,))
+    host = await backlog(fleet, sent, notifier, digest_after=3)
+    await host.ended(5, status="delivered")
+    assert ids(notifier.notifications) == ids([first, *others])
+    await host.ended(1, status="dead")
+    assert await host.stands() == ["delivered", "dead", *["delivered"] * 4, "dropped"]
+
+
+async def test_a_digest_that_fails_while_others_are_taken_is_taken_apart(hosts: Fleet) -> None:
+    sent = [make_notification() for _ in range(6)]
+    notifier = Always(NotifyError("answered 500"), only=(sent[1].id,))
+    host = await backlog(hosts, sent, notifier, digest_after=3)
+    await notifier.tried(FAILURES_TO_OPEN)
+    host.record(other := make_notification())
+
+    async def others_are_taken() -> bool:
+        await unblock(host)
+        return {other.id, sent[0].id, *ids(sent[2:])} <= set(ids(notifier.notifications))
+
+    await until(others_are_taken)
+    assert await host.stands(notification_id=sent[1].id) in (["pending"], ["leased"])
 
 
 @pytest.mark.parametrize("end", ["killed", "closed"])

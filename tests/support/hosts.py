@@ -178,7 +178,7 @@ class Scripted(RecordingNotifier):
 
 
 class Always(RecordingNotifier):
-    """Does the same with each notification that it is handed, or with those that are named.
+    """Does the same with each notification that it is handed, or with those that are named and digests of them.
 
     Attributes:
         act: An exception to raise, or None to take it; may be changed at any time.
@@ -195,7 +195,8 @@ class Always(RecordingNotifier):
     async def send(self, notification: Notification) -> None:
         self.attempts.append(notification.id)
         self._tried.set()
-        if self.act is not None and (not self.only or notification.id in self.only):
+        named = {notification.id, *(item.id for item in notification.items)}
+        if self.act is not None and (not self.only or not named.isdisjoint(self.only)):
             raise self.act
         await super().send(notification)
 
