@@ -56,8 +56,8 @@ def new_plugin(
     typer.echo(f"""\
 Wrote {target}. Next:
   cd {target}
-  pip install --editable . --group dev     (pip 25.1 or newer)
-  pytest                                   (the contract passes; keep it so)
+  python -m pip install --editable . --group dev     (pip 25.1 or newer)
+  python -m pytest                                   (the contract passes; keep it so)
 Then make {words["module"]}/notifier.py talk to your service, and name it in deepguard.yaml:
   notifiers:
     - type: {name}

@@ -267,6 +267,7 @@ def test_what_alerts_suffer_from_is_said_across_the_page(modules: Page) -> None:
     well = {"store": {"ok": True, "detail": "", "waiting": 0}, "notifiers": [notifier("log")]}
     dead = well | {"notifiers": [notifier("desk", dead=2), notifier("log"), notifier("mail", dead=1)]}
     one = well | {"notifiers": [notifier("desk", dead=1, blocked=True, waiting=3, detail="it answered 401")]}
+    several = well | {"notifiers": [notifier(name, blocked=True, waiting=2) for name in ("desk", "mail", "soc")]}
     down = well | {"store": {"ok": False, "detail": "store x.db: the disk is full", "waiting": 1}}
     shown = modules.evaluate(
         """(told) => {
@@ -277,7 +278,7 @@ def test_what_alerts_suffer_from_is_said_across_the_page(modules: Page) -> None:
                 return root.hidden ? null : [...root.querySelectorAll("li p")].map((line) => line.textContent);
             });
         }""",
-        [None, well, dead, one, down, well],
+        [None, well, dead, one, several, down, well],
     )
     command = "deepguard deliveries list --dead shows why."
     assert shown == [
@@ -288,6 +289,7 @@ def test_what_alerts_suffer_from_is_said_across_the_page(modules: Page) -> None:
             f"1 notification could not be delivered: desk (1). {command}",
             "desk takes nothing now; 3 notifications wait. It answered 401.",
         ],
+        ["desk, mail, and soc take nothing now; 6 notifications wait. deepguard deliveries list shows why."],
         [
             "Alerts wait in memory (1 entry): Store x.db: the disk is full. "
             "They are told all the same. What is still untold when the server ends is lost."

@@ -4,6 +4,9 @@ import { el, keepList, setText, show } from "../dom.js";
 import { setIcon } from "../icons.js";
 import { counted, listed, sentence } from "../words.js";
 
+/** Destinations that are named one by one; more of them would push the level off a small screen. */
+const NAMED = 2;
+
 /** Shows nothing while all is well. */
 export function mountAlerts(root) {
   const list = el("ul", { class: "notice-inner notice-list" });
@@ -55,7 +58,19 @@ function linesOf({ store, notifiers }) {
       command: "deepguard deliveries list --dead",
     });
   }
-  for (const { name, waiting, detail } of notifiers.filter((notifier) => notifier.blocked)) {
+  const blocked = notifiers.filter((notifier) => notifier.blocked);
+  if (blocked.length > NAMED) {
+    const count = blocked.reduce((sum, notifier) => sum + notifier.waiting, 0);
+    const names = listed(blocked.map((notifier) => notifier.name));
+    lines.push({
+      key: "blocked",
+      shape: "waiting",
+      text: `${names} take nothing now; ${counted(count, "notification waits", "notifications wait")}.`,
+      command: "deepguard deliveries list",
+    });
+    return lines;
+  }
+  for (const { name, waiting, detail } of blocked) {
     lines.push({
       key: `blocked ${name}`,
       shape: "waiting",
