@@ -22,4 +22,19 @@ def kind_and_lines(error: BaseException) -> str:
     return f"{kind} at {lines}" if lines else kind
 
 
-__all__ = ["kind_and_lines"]
+def is_of_the_system(error: BaseException) -> bool:
+    """Whether an exception is, or follows from, what the operating system says, of a connection mostly.
+
+    Many libraries raise one of their own from it.
+    """
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        if isinstance(one, OSError):
+            return True
+        seen.add(id(one))
+        one = one.__cause__
+    return False
+
+
+__all__ = ["is_of_the_system", "kind_and_lines"]

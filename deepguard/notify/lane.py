@@ -12,7 +12,7 @@ from loguru import logger
 from deepguard.errors import NotifyError, StoreError
 from deepguard.model import Delivery, DeliveryStatus, Notification
 from deepguard.notify.claim import Claim, Idle
-from deepguard.notify.failure import kind_and_lines
+from deepguard.notify.failure import is_of_the_system, kind_and_lines
 from deepguard.notify.outbox import LEASE_MARGIN, Outbox
 from deepguard.notify.outcome import Failure
 from deepguard.notify.route import Route
@@ -276,7 +276,7 @@ class Lane:
     def _unexpected(self, error: BaseException, what: str) -> Failure:
         logger.error("The notifier {} failed to {}: {}", self.route.name, what, kind_and_lines(error))
         # What the operating system says of a connection is no bug, though the notifier should have said it itself.
-        return Failure(f"{type(error).__name__}; see the log", fault=not isinstance(error, OSError))
+        return Failure(f"{type(error).__name__}; see the log", fault=not is_of_the_system(error))
 
 
 __all__ = ["CLOSE_TIMEOUT", "END_TIMEOUT", "Counts", "Lane"]

@@ -211,8 +211,17 @@ async def test_a_notifier_whose_code_breaks_on_one_notification_holds_up_no_othe
     assert len(notifier.attempts) == MOST_FAULTS + len(others)
 
 
-async def test_a_network_error_that_a_notifier_lets_through_is_not_its_bug(hosts: Fleet) -> None:
-    notifier = Always(ConnectionRefusedError("111"))
+class LibraryError(Exception):
+    """What a library makes of an operating system's error."""
+
+    def __init__(self) -> None:
+        super().__init__("connect failed")
+        self.__cause__ = ConnectionRefusedError("111")
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("111"), LibraryError()])
+async def test_a_network_error_that_a_notifier_lets_through_is_not_its_bug(hosts: Fleet, error: Exception) -> None:
+    notifier = Always(error)
     host = await hosts(route("a", notifier))
     host.record(make_notification())
     for tried in range(1, MOST_FAULTS + 2):
