@@ -14,7 +14,7 @@ from loguru import logger
 from deepguard import __version__
 from deepguard.errors import StoreError
 from deepguard.model import Delivery, DeliveryStatus, NotificationKind, Resolution
-from deepguard.notify.destination import Destination
+from deepguard.notify.destination import CLOCK_STEP, Destination
 from deepguard.notify.failure import kind_and_lines
 from deepguard.notify.health import DestinationHealth
 from deepguard.notify.planning import Planner
@@ -96,6 +96,7 @@ class Keeper:
         self._on_acknowledged = on_acknowledged
         self._next_seen = 0.0
         self._last_seen = -math.inf
+        self._clock = 0.0
         self._watching_since = 0.0
         self._next_purge = 0.0
         self._failing = False
@@ -228,10 +229,11 @@ class Keeper:
             )
 
     async def _sign_of_life(self, now: float) -> None:
-        await self._store.write(lambda db: upkeep.seen(db, self._process_id, __version__))
-        if now - self._last_seen > GAP_SECONDS:
+        clock = await self._store.write(lambda db: upkeep.seen(db, self._process_id, __version__)) - now
+        # Also when the database's clock was set: by it the others may not have been seen for hours.
+        if now - self._last_seen > GAP_SECONDS or clock - self._clock > CLOCK_STEP:
             self._watching_since = now
-        self._last_seen = now
+        self._last_seen, self._clock = now, clock
         # While the store was away nobody could write that it is there: whoever comes back first must not think that
         # all the others are gone.
         if now - self._watching_since >= WATCH_SECONDS:

@@ -63,11 +63,16 @@ def announce_process(db: sa.Connection, process_id: str, version: str) -> None:
     )
 
 
-def seen(db: sa.Connection, process_id: str, version: str) -> None:
-    """Write down that this process is still there."""
+def seen(db: sa.Connection, process_id: str, version: str) -> float:
+    """Write down that this process is still there.
+
+    Returns:
+        The database's time.
+    """
     done = db.execute(sa.update(processes).where(processes.c.id == process_id).values(seen_at=now()))
     if done.rowcount == 0:  # it slept for so long that it was forgotten, or the file was put back from a backup
         announce_process(db, process_id, version)
+    return float(db.execute(sa.select(now())).scalar_one())
 
 
 def leave(db: sa.Connection, process_id: str) -> None:

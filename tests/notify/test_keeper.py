@@ -1,12 +1,14 @@
 """What is looked at again and again: who is gone, who took an incident over, what is silenced, what is too old."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from deepguard.model import Call, DeliveryStatus, Notification, NotificationKind, Picture, Resolution, SampleFormat
+from deepguard.notify import keeper
 from deepguard.store import incidents, silences, upkeep
 from deepguard.store.entry import CallBegan, CallEnded, Entry
 from deepguard.store.history import write_history
@@ -97,6 +99,35 @@ async def test_who_comes_back_first_after_an_outage_does_not_take_the_others_for
     host = await hosts(route("a", RecordingNotifier()))
     await looks(host)
     assert await open_incidents(host) == [opened.incident.id]
+
+
+async def test_a_database_clock_that_is_set_forward_makes_nobody_gone(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = set_forward = 0.0
+    clocks = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + passed)
+    monkeypatch.setattr("deepguard.notify.keeper.time", clocks)
+    database_time = upkeep.now
+    monkeypatch.setattr(upkeep, "now", lambda: database_time() + set_forward)
+    await left_behind(fleet.url, opened := make_notification(), seen_ago=0.0)
+    assert opened.incident
+    host = await fleet(route("a", RecordingNotifier()))
+
+    async def watch_on() -> None:
+        nonlocal passed
+        for _ in range(4):
+            await looks(host)
+            passed += 0.9 * keeper.GAP_SECONDS
+        await looks(host)
+
+    await watch_on()
+    set_forward = 3600.0
+    passed += keeper.SEEN_SECONDS
+    await looks(host)
+    assert await open_incidents(host) == [opened.incident.id]
+    # It is gone when it is not seen for as long by the new time.
+    await watch_on()
+    assert await open_incidents(host) == []
 
 
 @pytest.mark.usefixtures("at_once")
