@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FEWEST = 24
 """Characters that a column of words must have to be read beside others."""
 INDENT = 4
+LONGEST = 600
+"""Characters of a cell: it may be made of several texts, each of which is bounded already."""
 
 
 def say(text: str) -> None:
@@ -58,7 +60,7 @@ def print_table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)
-    cells = [[one_line(cell) for cell in row] for row in rows]
+    cells = [[one_line(cell, LONGEST) for cell in row] for row in rows]
     if below and _needed(headings, cells, {name for group in below for name in group}) > console.width:
         _print_stacked(console, headings, cells, below)
         return

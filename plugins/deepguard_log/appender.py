@@ -58,8 +58,9 @@ class Appender:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, content)
         except OSError as error:
+            # What does not pass by itself is wrong for every alert: they wait until somebody has put it right.
             raise NotifyError(
-                f"cannot append to {self._path!r}: {self._reason(error)}", retryable=error.errno in _MAY_PASS
+                f"cannot append to {self._path!r}: {self._reason(error)}", refused=error.errno not in _MAY_PASS
             ) from error
 
     def _write(self, content: bytes) -> None:

@@ -203,7 +203,7 @@ async def test_what_is_not_an_ordinary_file_is_refused_and_the_log_still_has_the
     notification = make_notification()
     with pytest.raises(NotifyError, match=reason) as caught:
         await notifier.send(notification)
-    assert not caught.value.retryable
+    assert (caught.value.refused, caught.value.retryable) == (True, True)
     await notifier.close()
     assert text_line(notification) in logged["text"][1]
     if make is link:
@@ -235,7 +235,7 @@ async def test_a_full_disk_is_worth_another_attempt_which_repeats_nothing(tmp_pa
     notification = make_notification()
     with pytest.raises(NotifyError, match="No space left on device") as caught:
         await notifier.send(notification)
-    assert caught.value.retryable
+    assert (caught.value.refused, caught.value.retryable) == (False, True)
     await notifier.send(notification)
     await notifier.close()
     torn, whole = path.read_text().splitlines()
