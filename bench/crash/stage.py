@@ -50,13 +50,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage(url: str, seed: int, log: Path, *, watch_leases: bool = True) -> AsyncIterator[Stage]:
+async def set_stage(
+    url: str, seed: int, log: Path, *, pace: float = PACE, most_waiting: int = MOST_WAITING, watch_leases: bool = True
+) -> AsyncIterator[Stage]:
     """Everything but living children.
 
     Args:
         url: ``store.url``.
         seed: Of what happens in the calls, and of how the receiver answers.
         log: Takes what children log.
+        pace: How much happens a second, on average.
+        most_waiting: When so much waits for a notifier, nothing happens until less does.
         watch_leases: Whether to look at the store all the time.
     """
     receiver = Receiver(seed)
@@ -69,8 +73,8 @@ async def set_stage(url: str, seed: int, log: Path, *, watch_leases: bool = True
             receivers={route: (receiver.url + route, digest_after) for route, digest_after in ROUTES.items()},
             timeout=TIMEOUT,
             seed=seed + len(children.all),
-            pace=PACE,
-            most_waiting=MOST_WAITING,
+            pace=pace,
+            most_waiting=most_waiting,
         )
 
     store = Store(url)

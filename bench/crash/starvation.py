@@ -15,6 +15,9 @@ BEFORE = 20
 MEANWHILE = 20
 """Notifications that are recorded meanwhile, at least."""
 PATIENCE = 60.0
+PACE = 20.0
+MOST_WAITING = 10_000
+"""More than ever waits: things go on happening while nothing can be delivered."""
 
 Act = Callable[[Process], Awaitable[None]]
 
@@ -32,7 +35,7 @@ async def starve(url: str, seed: int, log: Path, *, take_away: Act, give_back: A
     Raises:
         TimeoutError: Nobody was told while it was away.
     """
-    async with set_stage(url, seed, log, watch_leases=False) as stage:
+    async with set_stage(url, seed, log, pace=PACE, most_waiting=MOST_WAITING, watch_leases=False) as stage:
         child = await stage.children.another()
         await child.ready()
         await child.has_told(BEFORE)
