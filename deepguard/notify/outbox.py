@@ -14,6 +14,7 @@ from loguru import logger
 from deepguard.model import Delivery, DeliveryStatus, Notification, NotificationKind
 from deepguard.notify.claim import Claim, Idle, Member
 from deepguard.notify.destination import (
+    CLOCK_STEP,
     Destination,
     Draw,
     backoff,
@@ -86,6 +87,10 @@ class Outbox:
             now, destination, first_due = locked.now, Destination.stored(locked.values), locked.first_due
             if first_due is None:
                 return Idle()
+            if destination.refilled_at - now > CLOCK_STEP:
+                # The clock was set back: by the old one, what waits for its next attempt would wait for as long.
+                deliveries.make_due(db, route.name)
+                first_due = 0.0
             asked = permit(destination, rate=route.rate, burst=route.burst, now=now, lease=route.timeout + LEASE_MARGIN)
             if not asked.go:
                 if asked.destination != destination:

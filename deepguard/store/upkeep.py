@@ -27,6 +27,8 @@ from deepguard.store.tables import (
 
 GONE_SECONDS = 20.0
 """A process that was not seen for so long is gone: its calls have ended."""
+LONGEST_LEASE = 310.0
+"""Seconds; what seems to be leased for longer was leased before the database's clock was set back."""
 PURGE_BATCH = 500
 
 _OPEN = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
@@ -121,7 +123,10 @@ def backlogs(db: sa.Connection) -> dict[str, Backlog]:
 
 _c = deliveries.c
 _NEXT_UPKEEP = sa.select(
-    sa.select(sa.func.min(_c.lease_until)).where(_c.status == DeliveryStatus.LEASED).scalar_subquery() - now(),
+    sa.select(sa.func.min(sa.case((_c.lease_until > now() + LONGEST_LEASE, 0.0), else_=_c.lease_until)))
+    .where(_c.status == DeliveryStatus.LEASED)
+    .scalar_subquery()
+    - now(),
     sa.select(sa.func.min(_c.expires_at)).where(_c.status == DeliveryStatus.PENDING).scalar_subquery() - now(),
 )
 
@@ -146,7 +151,10 @@ def take_back_leases(db: sa.Connection) -> int:
     # Every process sees it at the same moment.
     found = db.execute(
         sa.select(_c.id)
-        .where(_c.status == DeliveryStatus.LEASED, _c.lease_until < now())
+        .where(
+            _c.status == DeliveryStatus.LEASED,
+            sa.or_(_c.lease_until < now(), _c.lease_until > now() + LONGEST_LEASE),
+        )
         .with_for_update(skip_locked=True)
     )
     ids = found.scalars().all()

@@ -108,6 +108,26 @@ async def test_a_lease_ends_by_itself_when_its_process_is_gone(fleet: Fleet, mon
     assert (await other.ended())[0].attempts == claim.attempt + 1
 
 
+async def test_a_clock_that_is_set_back_holds_up_nothing(fleet: Fleet) -> None:
+    gone, notifier = await fleet(start=False), RecordingNotifier()
+    waits, leased = sent = [make_notification() for _ in range(2)]
+    claimed = route("a", notifier)
+    await gone.store.open()
+    await gone.store.write(lambda db: outgoing(db, sent, claimed))
+    for one in sent:
+        outbox = Outbox(gone.store, "killed", only=[one.id])
+        claim = await outbox.claim(claimed)
+        assert isinstance(claim, Claim)
+        if one is waits:
+            await outbox.failed(claimed, claim, Failure("answered 503"))
+    for column in ("due_at", "lease_until"):
+        await gone.move(column, -3600)
+    await gone.execute(sa.update(destinations).values(refilled_at=destinations.c.refilled_at + 3600))
+    host = await fleet(claimed)
+    await host.ended(2, status="delivered")
+    assert sorted(ids(notifier.notifications)) == sorted([waits.id, leased.id])
+
+
 async def test_who_has_lost_its_lease_cannot_end_the_delivery(fleet: Fleet) -> None:
     release, slow, quick = asyncio.Event(), Scripted(), Scripted(sends=[hang])
     slow.script["send"] = [release.wait]
