@@ -52,11 +52,11 @@ check-types: .venv/.test-ready
 check-imports: .venv/.test-ready
 	@$(BIN)/lint-imports --no-logo
 
-# --inexact: what `make test` installed stays.
+# --inexact: what `make test` installed stays, and so do plugins that somebody installed.
 .venv/.run-ready: $(SETUP)
 	@scripts/uv sync --locked --no-dev --inexact
 	@touch $@
 
 .venv/.test-ready: $(SETUP)
-	@scripts/uv sync --locked
+	@scripts/uv sync --locked --inexact
 	@touch $@ .venv/.run-ready

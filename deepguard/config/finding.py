@@ -27,11 +27,20 @@ def find_config(path: Path | None, host: Plugins, environ: Mapping[str, str] = o
     Raises:
         ConfigError: Everything that is wrong with it.
     """
+    found = which_config(path, environ)
+    return default_config(host, environ) if found is None else load_config(found, host, environ)
+
+
+def which_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that is meant; None for the defaults.
+
+    Args:
+        path: The file that was named, if any.
+        environ: May name one in ``DEEPGUARD_CONFIG``.
+    """
     if path is None and (named := environ.get(VARIABLE)):
-        path = Path(named)
-    if path is None and USUAL.exists():
-        path = USUAL
-    return default_config(host, environ) if path is None else load_config(path, host, environ)
+        return Path(named)
+    return USUAL if path is None and USUAL.exists() else path
 
 
-__all__ = ["USUAL", "VARIABLE", "find_config"]
+__all__ = ["USUAL", "VARIABLE", "find_config", "which_config"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
@@ -203,6 +204,13 @@ class SilenceWindow(Section):
     timezone: TimeZone = Field(default=UTC, description="Whose clock, for example Europe/Berlin.")
 
 
+def _has_sound_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 class StoreParams(Section):
     """Where calls, verdicts, incidents and deliveries are written down."""
 
@@ -217,7 +225,8 @@ class StoreParams(Section):
     @classmethod
     def _check_url(cls, url: SecretStr) -> SecretStr:
         # Only the beginning: reading it whole would make every command wait for the database's library.
-        if not re.match(r"(sqlite(\+\w+)?:///|postgresql(\+asyncpg)?://[^/])", url.get_secret_value()):
+        text = url.get_secret_value()
+        if not re.match(r"(sqlite(\+\w+)?:///|postgresql(\+asyncpg)?://[^/])", text) or not _has_sound_port(text):
             raise ValueError(
                 "must be sqlite:///FILE (sqlite:////FILE with a path from the root), or "
                 "postgresql://user:password@host/database"

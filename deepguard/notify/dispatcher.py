@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -177,7 +178,11 @@ class Dispatcher:
             StoreError: The store failed; nothing was changed.
         """
         stored, news = await acknowledging.acknowledge(self._store, self.planner, incident_id, by)
-        if news:
+        if stored is not None and news:
+            incident = stored.incident
+            # At once, and not with the keeper's next look: what is told of its end names who took it over.
+            self._repeats.forget(incident_id)
+            self._acknowledged(incident_id, incident.acknowledged_at or time.time(), incident.acknowledged_by)
             self._wake_all()
         return stored is not None
 
