@@ -20,6 +20,8 @@ LONGEST_RETRY_AFTER = 3600.0
 """Seconds that a service may ask to wait; what is more is taken for this."""
 REFUSED_SECONDS = 300.0
 """Seconds, more or less, until a destination that refuses the sender is asked again."""
+LONGEST_RESTART = 20.0
+"""Seconds that a refused sender waits after a start, at most, when the starts before did not help."""
 LONGEST_BACKOFF = 300.0
 """Seconds that one delivery waits at most from one attempt to its next."""
 SHORTEST_BACKOFF = 0.05
@@ -192,14 +194,22 @@ def refused(destination: Destination, *, now: float, detail: str, draw: Draw, pr
     )
 
 
-def restarted(destination: Destination) -> Destination:
+def restarted(destination: Destination, now: float) -> Destination:
     """Let a refused sender try once: a process starts, perhaps with new credentials, or somebody asks for a test.
 
-    What the service itself asked for, and the pause of a breaker, stay.
+    Not at once when it was refused at the starts before, too: a program that is started again and again, or anew for
+    each call, must not hammer the service. What the service itself asked for, and the pause of a breaker, stay.
+
+    Args:
+        destination: The state so far.
+        now: Unix time in seconds.
     """
     if not destination.refused:
         return destination
-    return replace(destination, blocked_until=0.0, disabled=False, refused=False)
+    again_and_again = destination.failures - FAILURES_TO_OPEN - 1
+    soon = now + (_doubled(again_and_again, LONGEST_RESTART) if again_and_again > 0 else 0.0)
+    blocked_until = soon if destination.disabled else min(destination.blocked_until, soon)
+    return replace(destination, blocked_until=blocked_until, disabled=False, refused=False)
 
 
 def backoff(attempts: int, draw: Draw) -> float:
@@ -251,6 +261,7 @@ __all__ = [
     "FAILURES_TO_OPEN",
     "LONGEST_BACKOFF",
     "LONGEST_BLOCK",
+    "LONGEST_RESTART",
     "LONGEST_RETRY_AFTER",
     "REFUSED_SECONDS",
     "SHORTEST_BACKOFF",

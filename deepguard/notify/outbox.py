@@ -202,8 +202,8 @@ class Outbox:
 
         def work(db: sa.Connection) -> None:
             for route in sorted(routes, key=lambda route: route.name):
-                _, destination = _locked(db, route)
-                if (again := restarted(destination)) != destination:
+                now, destination = _locked(db, route)
+                if (again := restarted(destination, now)) != destination:
                     _save(db, route, again)
 
         await self._store.write(work)

@@ -14,6 +14,7 @@ from deepguard.notify.destination import (
     FAILURES_TO_OPEN,
     LONGEST_BACKOFF,
     LONGEST_BLOCK,
+    LONGEST_RESTART,
     LONGEST_RETRY_AFTER,
     REFUSED_SECONDS,
     SHORTEST_BACKOFF,
@@ -155,7 +156,7 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def a_process_starts(self) -> None:
         before = self.row
-        self.row = restarted(before)
+        self.row = restarted(before, self.clock)
         assert not self.row.disabled
         assert self.row.open == before.open, "it would be more than one probe"
         assert self.row.probing_until == before.probing_until, "somebody may be probing"
@@ -294,7 +295,7 @@ def test_a_service_that_asks_to_wait_is_left_alone_by_all():
     assert ask(blocked, NOW + 1).wait == pytest.approx(89)
     sooner = failed(blocked, now=NOW + 1, detail="HTTP 503", draw=highest, probe=False, retry_after=1)
     assert sooner.blocked_until == blocked.blocked_until, "a shorter wait does not lift a longer one"
-    assert restarted(sooner) == sooner
+    assert restarted(sooner, NOW) == sooner
     assert ask(blocked, NOW + 91).go
 
 
@@ -324,16 +325,30 @@ def test_a_start_lets_a_refused_sender_probe_once(again):
     destination = refused(fresh(10, NOW), now=NOW, detail="HTTP 410", draw=lowest, probe=False, again=again)
     if not again:
         assert ask(destination, NOW + 1e6).wait is None
-    first = ask(restarted(destination), NOW + 1)
+    first = ask(restarted(destination, NOW + 1), NOW + 1)
     assert first.probe
-    assert not ask(restarted(first.destination), NOW + 2).go
+    assert not ask(restarted(first.destination, NOW + 2), NOW + 2).go
     still = refused(first.destination, now=NOW + 2, detail="HTTP 410", draw=lowest, probe=True, again=again)
     assert not ask(still, NOW + 3).go
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_starts_again_and_again_hardly_bother_who_refuses(again):
+    destination, attempts, now = fresh(100, NOW), 0, NOW
+    for now in (NOW + tenth / 10 for tenth in range(6000)):
+        asked = permit(restarted(destination, now), rate=100, burst=100, now=now, lease=LEASE)
+        destination = asked.destination
+        if asked.go:
+            attempts += 1
+            destination = refused(destination, now=now, detail="no", draw=lowest, probe=asked.probe, again=again)
+    assert 600 / LONGEST_RESTART - 5 <= attempts <= 600 / LONGEST_RESTART + 5
+    # Whoever starts it with the right credentials waits for no more than that.
+    assert ask(restarted(destination, now), now + LONGEST_RESTART + 1).probe
+
+
 def test_a_start_leaves_the_pause_of_a_breaker():
     opened = after_failures(FAILURES_TO_OPEN)
-    assert restarted(opened) == opened
+    assert restarted(opened, NOW) == opened
 
 
 def test_what_is_gone_for_good_stays_so_whatever_else_ends_meanwhile():
@@ -341,7 +356,7 @@ def test_what_is_gone_for_good_stays_so_whatever_else_ends_meanwhile():
     gone = refused(probing, now=NOW + 3, detail="HTTP 410", draw=lowest, probe=False, again=False)
     after = failed(gone, now=NOW + 4, detail="HTTP 503", draw=lowest, probe=True)
     assert after.disabled
-    assert ask(restarted(after), NOW + 9).probe
+    assert ask(restarted(after, NOW + 9), NOW + 9 + LONGEST_RESTART).probe
 
 
 @given(attempts=st.integers(0, 100_000), share=shares)
