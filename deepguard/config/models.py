@@ -221,6 +221,7 @@ class StoreParams(Section):
             "several hosts may share."
         ),
     )
+
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: SecretStr) -> SecretStr:

@@ -238,5 +238,5 @@ async def test_sslmode_is_understood_as_every_other_program_does(postgres_url: s
 
 async def test_a_parameter_that_the_driver_does_not_know_is_named_as_that(postgres_url: str) -> None:
     store = Store(f"{postgres_url}&colour=blue")
-    with pytest.raises(StoreError, match="store.url has a parameter that the database does not know"):
+    with pytest.raises(StoreError, match=r"store\.url has a parameter that the database does not know"):
         await store.open()
