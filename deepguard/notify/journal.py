@@ -14,6 +14,7 @@ from loguru import logger
 
 from deepguard.errors import StoreError
 from deepguard.model import DeliveryStatus, NotificationKind
+from deepguard.notify.failure import kind_and_lines
 from deepguard.store import deliveries
 from deepguard.store.entry import Outgoing, Planned
 from deepguard.store.faults import is_about_data
@@ -196,10 +197,10 @@ class Journal:
             self._writing = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
                 await self._write([waiting.planned for waiting in self._writing])
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - a writer that ended would lose everything from then on
                 self._waiting.extendleft(reversed(self._writing))
                 self._writing = []
-                self._failed(error)
+                self._failed(error if isinstance(error, StoreError) else StoreError(kind_and_lines(error)))
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
                 continue

@@ -94,6 +94,7 @@ class Keeper:
         self._wake = wake
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
+        self._strangers: set[str] = set()
         self._next_seen = 0.0
         self._last_seen = -math.inf
         self._clock = 0.0
@@ -167,6 +168,15 @@ class Keeper:
         for name, backlog in self.backlogs.items():
             if backlog.due:
                 self._wake(name)
+            if backlog.waiting and name not in self._planner.routes and name not in self._strangers:
+                self._strangers.add(name)
+                logger.warning(
+                    "{} deliveries wait for '{}', which this configuration does not name: was it renamed? A host that "
+                    "names it makes them; `deepguard deliveries drop --all --notifier {}` gives them up",
+                    backlog.waiting,
+                    name,
+                    name,
+                )
 
     async def _read(self) -> None:
         """Take in what others wrote, and what is late.

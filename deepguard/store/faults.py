@@ -37,6 +37,9 @@ _ABOUT_DATA = frozenset({"22", "23", "54"})
 or table (42) is none: what waits can be written once somebody has put that right."""
 
 
+_UNSTORABLE = TypeError | ValueError | ArithmeticError | LookupError | AttributeError | RecursionError
+
+
 def is_about_data(error: BaseException) -> bool:
     """Whether the very same write would fail again: what was to be written is at fault, not the database's state."""
     if isinstance(error, exc.DBAPIError):
@@ -46,7 +49,8 @@ def is_about_data(error: BaseException) -> bool:
             # asyncpg has one kind of error for a value that it cannot send and for a connection that is gone.
             return isinstance(cause, ValueError)
         return isinstance(error, exc.DataError | exc.IntegrityError | exc.InterfaceError | exc.ProgrammingError)
-    return isinstance(error, exc.StatementError) or not isinstance(error, exc.SQLAlchemyError | OSError | StoreError)
+    # What else a driver or a machine short of memory may raise passes, and is tried again.
+    return isinstance(error, exc.StatementError | _UNSTORABLE)
 
 
 def explained(error: BaseException, url: sa.URL) -> StoreError:
@@ -77,7 +81,8 @@ def explained(error: BaseException, url: sa.URL) -> StoreError:
         return StoreError(f"{name}: the user may not do that; grant it CREATE on the schema, or use another user")
     if isinstance(cause, ssl.SSLError):
         return StoreError(f"{name}: TLS failed ({one_line(str(cause), 80)})")
-    if isinstance(cause, OSError | TimeoutError) or isinstance(getattr(cause, "__cause__", None), OSError):
+    gone = kind in ("InterfaceError", "ConnectionDoesNotExistError") and "clos" in said
+    if gone or isinstance(cause, OSError | TimeoutError) or isinstance(getattr(cause, "__cause__", None), OSError):
         return StoreError(f"{name}: the database does not answer; see that it runs and that store.url is right")
     # A statement's parameters may hold names: only the first line of the driver's own words is shown.
     return StoreError(f"{name}: {kind}: {said}")

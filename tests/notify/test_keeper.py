@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from deepguard.errors import NotifyError
 from deepguard.model import Call, DeliveryStatus, Notification, NotificationKind, Picture, Resolution, SampleFormat
 from deepguard.notify import keeper
 from deepguard.store import incidents, silences, upkeep
@@ -367,3 +368,15 @@ async def test_a_look_that_fails_shows_no_names_and_the_next_one_goes_on(
     text = "".join(logged)
     assert text.count("Looking at the store failed") == 1
     assert "xoxb" not in text
+
+
+async def test_what_waits_for_a_notifier_that_nobody_here_names_is_said_once(hosts: Fleet, logged: list[str]) -> None:
+    before = await hosts(route("pager", Always(NotifyError("busy", retry_after=3600))))
+    before.record(make_notification())
+    await before.ended(1)
+    await before.dispatcher.close()
+    after = await hosts(route("renamed", RecordingNotifier()))
+    await until(lambda: any("was it renamed?" in line for line in logged))
+    looked_at = after.dispatcher.looked_at
+    await until(lambda: after.dispatcher.looked_at > looked_at)
+    assert sum("1 deliveries wait for 'pager'" in line for line in logged) == 1
