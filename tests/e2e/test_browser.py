@@ -80,8 +80,12 @@ async def test_the_page_says_what_could_not_be_delivered_and_why_alerts_wait(tmp
             await expect(page.get_by_test_id("notifications")).to_contain_text("desk: could not be delivered")
             await expect(alerts).to_contain_text("1 notification could not be delivered: desk (1).")
             link = urlsplit((await desk.wait_for(1))[0].json()["data"]["ack_url"])
-            async with aiohttp.ClientSession(program.url) as http:
-                await http.post(f"{link.path}?{link.query}", data={"name": "Bo"})
+            acknowledging = f"{link.path}?{link.query}"
+            async with (
+                aiohttp.ClientSession(program.url) as http,
+                http.post(acknowledging, data={"name": "Bo"}) as answer,
+            ):
+                assert answer.status == 200
             await expect(page.get_by_test_id("participant-level")).to_contain_text("acknowledged by Bo")
             await expect(page.get_by_test_id("transitions")).to_contain_text("By Bo.")
 
