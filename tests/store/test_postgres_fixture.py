@@ -18,16 +18,27 @@ from support.postgres import PREFIX, PostgresServer, programs, remove_what_kille
 TESTS = Path(__file__).parents[1]
 
 
-async def tables_of(url: str) -> list[str]:
+def tables_before(connection: sa.Connection) -> list[str]:
     """The tables that are there before this adds one."""
-    engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
+    before = sa.inspect(connection).get_table_names()
+    connection.execute(sa.text("CREATE TABLE remains (id INTEGER)"))
+    return before
+
+
+async def tables_of(url: str) -> list[str]:
+    if url.startswith("sqlite:"):
+        engine = sa.create_engine(url)
+        try:
+            with engine.begin() as connection:
+                return tables_before(connection)
+        finally:
+            engine.dispose()
+    server = create_async_engine(url)
     try:
-        async with engine.begin() as connection:
-            before = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
-            await connection.execute(sa.text("CREATE TABLE remains (id INTEGER)"))
-            return before
+        async with server.begin() as connection:
+            return await connection.run_sync(tables_before)
     finally:
-        await engine.dispose()
+        await server.dispose()
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
