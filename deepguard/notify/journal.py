@@ -144,9 +144,14 @@ class Journal:
                     return each
         return None
 
-    def told_without_store(self, outgoing: Outgoing) -> None:
+    async def told_without_store(self, outgoing: Outgoing) -> None:
         """Note that a stranded alert was delivered: the store, when it is back, need not tell it."""
-        self._told_without.add(key_of(outgoing))
+        key = key_of(outgoing)
+        if any(key_of(each) == key for waiting in self._in_memory() for each in waiting.planned.outgoing):
+            self._told_without.add(key)
+        else:
+            # While it was being told, the store came back and took it as one that is yet to be told.
+            await self._end_in_store([key])
 
     def _in_memory(self) -> Iterator[_Waiting]:
         yield from self._writing
@@ -260,11 +265,14 @@ class Journal:
         told = [each for each in written if key_of(each) in self._told_without]
         late = [key_of(each) for each in told if each.status is DeliveryStatus.PENDING]
         if late:
-            try:
-                await self._store.write(lambda db: deliveries.told_without(db, late))
-            except StoreError as error:
-                logger.warning("{} deliveries may be made again: {}", len(late), error)
+            await self._end_in_store(late)
         self._told_without.difference_update(key_of(each) for each in told)
+
+    async def _end_in_store(self, keys: Sequence[Key]) -> None:
+        try:
+            await self._store.write(lambda db: deliveries.told_without(db, keys))
+        except StoreError as error:
+            logger.warning("{} deliveries may be made again: {}", len(keys), error)
 
     def _failed(self, error: StoreError) -> None:
         if not self.down:

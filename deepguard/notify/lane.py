@@ -185,7 +185,7 @@ class Lane:
         failure, _ = await self._send(stranded.notification)
         if failure is not None:
             self._warn(stranded.notification, failure, "", logger.warning)
-        self._tell(unwritten.ended(stranded, failure))
+        self._tell(await unwritten.ended(stranded, failure))
 
     async def _send(self, notification: Notification) -> tuple[Failure | None, str]:
         """Make one attempt; why it failed, and what the service calls what it took."""

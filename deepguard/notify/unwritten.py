@@ -63,14 +63,14 @@ class Unwritten:
             return None
         return replace(found, notification=replace(found.notification, ack_url=self._ack_url(found.notification)))
 
-    def ended(self, outgoing: Outgoing, failure: Failure | None) -> Sequence[Delivery]:
+    async def ended(self, outgoing: Outgoing, failure: Failure | None) -> Sequence[Delivery]:
         """Note how an attempt ended."""
         now = time.time()
         known = self._destination or fresh(self._route.burst, now)
         if failure is None:
             status, detail = DeliveryStatus.DELIVERED, ""
             self._destination = succeeded(known, probe=self._probe)
-            self._journal.told_without_store(outgoing)
+            await self._journal.told_without_store(outgoing)
         else:
             # Also what would be dead: the store, when it is back, tries it once more and keeps it to be seen.
             status, detail = DeliveryStatus.PENDING, failure.detail

@@ -175,3 +175,38 @@ async def test_what_nobody_was_told_is_called_lost_at_the_end(tmp_path, logged):
     await until(lambda: notifier.refusals < 10_000)
     await it.dispatcher.close(0.1)
     assert f"1 deliveries are lost, of: {alert.id}" in "".join(logged)
+
+
+class Slow(RecordingNotifier):
+    """Takes a notification when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def send(self, notification: Notification) -> None:
+        self.asked.set()
+        await self.let.wait()
+        await super().send(notification)
+
+
+async def test_what_is_being_told_when_the_store_comes_back_is_not_told_again(tmp_path):
+    notifier = Slow()
+    it = Watched(tmp_path, notifier)
+    await it.dispatcher.start()
+    try:
+        it.take_away()
+        it.dispatcher.record(Entry(call_id="c", notifications=(make_notification(),)))
+        async with asyncio.timeout(SECONDS):
+            await notifier.asked.wait()
+        it.bring_back()
+        (letter,) = await it.written()
+        assert letter.status == DeliveryStatus.PENDING
+        notifier.let.set()
+        await notifier.wait_for(1, SECONDS)
+        assert await it.dispatcher.drain(SECONDS)
+        (letter,) = await it.written()
+        assert letter.status == DeliveryStatus.DELIVERED
+        assert len(notifier.notifications) == 1
+    finally:
+        await it.dispatcher.close()
