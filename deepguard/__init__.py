@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Transition,
         Verdict,
     )
+    from deepguard.net import is_loopback
     from deepguard.pipeline.dataspike import (
         DataspikeDeepfakeProcessor,
         DeepfakeStreamingSchemaResultEvent,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
     from deepguard.runtime import Runtime
+    from deepguard.text import one_line
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -107,7 +109,9 @@ _HOMES = {
         "EventType",
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+    "deepguard.net": ("is_loopback",),
     "deepguard.runtime": ("Runtime",),
+    "deepguard.text": ("one_line",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -162,6 +166,8 @@ __all__ = [
     "VideoParams",
     "__version__",
     "hookimpl",
+    "is_loopback",
+    "one_line",
 ]
 
 __version__: str

@@ -6,7 +6,7 @@ import re
 import time
 from itertools import islice
 
-from deepguard import Incident, Notification, NotificationKind
+from deepguard import Incident, Notification, NotificationKind, one_line
 
 TITLE, DETAIL, NAME = 200, 1000, 100
 MOST_CONTEXT = 10
@@ -19,11 +19,7 @@ _HARMLESS = {"@": "@\u200b", "<": "\u2039", ">": "\u203a", "](": "] (", "://": "
 
 def harmless(text: str, limit: int) -> str:
     """Put text from outside on one line of about ``limit`` characters at most that pings nobody and links nowhere."""
-    cut = text[: 4 * limit]
-    line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
-    if len(line) > limit or len(cut) < len(text):
-        line = line[: limit - 1].rstrip() + "…"
-    return _SPECIAL.sub(lambda found: _HARMLESS.get(found[0], found[0].replace(".", "[.]")), line)
+    return _SPECIAL.sub(lambda found: _HARMLESS.get(found[0], found[0].replace(".", "[.]")), one_line(text, limit))
 
 
 def title_of(notification: Notification) -> str:

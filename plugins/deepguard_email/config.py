@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from deepguard import PluginConfig
+from deepguard import PluginConfig, is_loopback
 from deepguard_email.addresses import parse_address
 
 Tls = Literal["starttls", "tls", "none"]
@@ -97,18 +96,9 @@ class EmailConfig(PluginConfig):
     def _check_plaintext(self) -> None:
         if self.ca_file:
             raise ValueError("ca_file has no meaning with tls: none")
-        if _is_loopback(self.host):
+        if is_loopback(self.host):
             return
         if self.password:
             raise ValueError("a password is never sent without encryption: set tls: starttls or tls: tls")
         if not self.allow_plaintext:
             raise ValueError("tls: none is for a server on this machine; allow_plaintext: true allows others")
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -17,9 +17,8 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from deepguard import NotifyError
+from deepguard import NotifyError, one_line
 from deepguard_email.config import EmailConfig
-from deepguard_email.words import one_line
 
 EXPECTED = (SMTPException, OSError, ValueError)
 """What a conversation with a server can end in, whatever the server says."""

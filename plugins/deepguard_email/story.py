@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from deepguard import Incident, Level, Notification, NotificationKind
-from deepguard_email.words import for_body, one_line, token
+from deepguard import Incident, Level, Notification, NotificationKind, one_line
+from deepguard_email.words import for_body, token
 
 TITLE, DETAIL, NAME, VALUE = 300, 2000, 60, 200
 MOST_CONTEXT = 20

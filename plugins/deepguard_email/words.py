@@ -5,18 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 
+from deepguard import one_line
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]")
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
-
-
-def one_line(text: str, limit: int) -> str:
-    """Put text on one line of at most ``limit`` characters: what does not print becomes a space, runs become one."""
-    # Cut before the work as well: a peer chooses the length.
-    cut = text[: 4 * limit]
-    line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
-    if len(line) > limit or len(cut) < len(text):
-        return line[: limit - 1].rstrip() + "…"
-    return line
 
 
 def for_header(text: str, limit: int) -> str:

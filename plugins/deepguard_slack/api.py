@@ -14,8 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from deepguard import Picture
-from deepguard_slack.config import is_loopback
+from deepguard import Picture, is_loopback
 from deepguard_slack.errors import SlackError, answer_error, connection_error, redirected
 from deepguard_slack.message import Message
 

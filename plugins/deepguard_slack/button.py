@@ -19,9 +19,8 @@ from loguru import logger
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from deepguard import Acknowledge
+from deepguard import Acknowledge, is_loopback
 from deepguard_slack.api import SlackApi
-from deepguard_slack.config import is_loopback
 from deepguard_slack.errors import SlackError
 from deepguard_slack.message import ACTION, is_incident_id
 from deepguard_slack.text import clean

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from deepguard import PluginConfig
+from deepguard import PluginConfig, is_loopback
 
 API_URL = "https://slack.com/api/"
 
@@ -132,13 +131,3 @@ def _check_address(address: str, example: str) -> None:
         raise ValueError(f"it must hold neither spaces nor a user name, for example {example}")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("it must begin with https://, or everybody on the way could read the secret")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine only."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
