@@ -19,6 +19,7 @@ from deepguard.guard.guard import Guard
 from deepguard.model import Call, Delivery, DeliveryStatus, Notification
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.links import AckLinks
+from deepguard.notify.planning import asking
 from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
 from deepguard.store.store import Store
@@ -59,9 +60,7 @@ class Runtime:
             keep_seconds=config.store.keep_days * 86400.0,
             pictures=config.store.pictures,
             ack_url=self.links.url,
-            should_notify=lambda notification, notifier: host.first(
-                "deepguard_should_notify", notification=notification, notifier=notifier
-            ),
+            should_notify=asking(host),
         )
         self._guards: dict[str, Guard] = {}
 

@@ -63,14 +63,12 @@ class Setup:
             routes: From ``routes``.
             silences: The rows of those that are in force.
         """
-        from deepguard.notify.planning import Planner
+        from deepguard.notify.planning import Planner, asking
         from deepguard.notify.silence import Silence
 
         planner = Planner(
             routes,
-            should_notify=lambda notification, notifier: self.host.first(
-                "deepguard_should_notify", notification=notification, notifier=notifier
-            ),
+            should_notify=asking(self.host),
             windows=self.config.silences,
         )
         planner.silences = [Silence.stored(row) for row in silences]
@@ -177,17 +175,17 @@ def told_by(running: int) -> str:
 
 
 def _refuse_missing(config: Config, name: str) -> None:
-    from deepguard.store.work import parse_url
+    from deepguard.store.work import file_of, parse_url
 
     url = parse_url(config.store.url.get_secret_value())
-    if url.get_backend_name() != "sqlite" or (url.database or "").startswith("file:"):
+    if url.get_backend_name() != "sqlite":
         return
-    if not url.database or url.database == ":memory:":
+    path = file_of(url)
+    if path is None:
         raise StoreError(f"{name}: only the program that runs can look into it; set store.url to a file")
-    path = Path(url.database)
     if not path.exists():
         raise StoreError(
-            f"{name}: there is no store yet at {one_line(str(path.absolute()))}; `deepguard run` makes one, and so "
+            f"{name}: there is no store yet at {one_line(str(path))}; `deepguard run` makes one, and so "
             "does `deepguard notify-test`. If one runs, give this command its configuration and its working directory"
         )
 

@@ -27,7 +27,6 @@ class Claim:
         probe: Whether it is the single attempt that shows whether a destination answers again.
         notification: What to send.
         members: Whom the outcome concerns.
-        taken_at: The database's time.
     """
 
     delivery_id: int
@@ -36,7 +35,6 @@ class Claim:
     probe: bool
     notification: Notification
     members: tuple[Member, ...]
-    taken_at: float
 
 
 @dataclass(frozen=True, slots=True)

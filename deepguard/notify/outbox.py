@@ -118,7 +118,7 @@ class Outbox:
             if told.kind is NotificationKind.DIGEST:
                 concerned = tuple(Member(*member) for member in deliveries.members(db, row.id))
             notification = self._complete(db, route, told)
-            return Claim(row.id, row.attempts + 1, row.faults, asked.probe, notification, concerned, now)
+            return Claim(row.id, row.attempts + 1, row.faults, asked.probe, notification, concerned)
 
         return await self._store.write(work)
 

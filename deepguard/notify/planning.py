@@ -12,12 +12,24 @@ from deepguard.config.models import SilenceWindow
 from deepguard.model import DeliveryStatus, Notification
 from deepguard.notify.route import Route
 from deepguard.notify.silence import Silence, silenced_by
+from deepguard.plugins import PluginHost
 from deepguard.store.entry import Entry, Outgoing, Planned
 
 BY_HOOK = "a deepguard_should_notify hook"
 
 ShouldNotify = Callable[[Notification, str], bool | None]
 """The ``deepguard_should_notify`` hooks: a notification and a notifier's name; None leaves it to the configuration."""
+
+
+def asking(hooks: PluginHost) -> ShouldNotify:
+    """The hooks of the loaded plugins.
+
+    Args:
+        hooks: Where hooks are called.
+    """
+    return lambda notification, notifier: hooks.first(
+        "deepguard_should_notify", notification=notification, notifier=notifier
+    )
 
 
 class Planner:
@@ -84,4 +96,4 @@ class Planner:
         return silenced_by(notification, notifier, self._windows, self.silences, time.time())
 
 
-__all__ = ["BY_HOOK", "Planner", "ShouldNotify"]
+__all__ = ["BY_HOOK", "Planner", "ShouldNotify", "asking"]

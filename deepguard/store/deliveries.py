@@ -19,10 +19,12 @@ from deepguard.store.writing import insert
 ALONE = frozenset({NotificationKind.DIGEST.value, NotificationKind.TEST.value})
 """Kinds that no digest takes in."""
 
+ON_ITS_WAY = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
+"""Where a delivery stands that has not ended, by itself or in a digest."""
+
 LET_GO = {"status": DeliveryStatus.PENDING, "lease_owner": None, "lease_until": None, "unsure": True}
 """A lease that ends without anybody knowing whether the attempt succeeded."""
 
-_ON_ITS_WAY = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
 _ONCE_AN_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _REPLACEABLE = (NotificationKind.UPDATED.value, NotificationKind.REPEATED.value)
 _REPLACES = frozenset({*_REPLACEABLE, NotificationKind.RESOLVED.value})
@@ -150,7 +152,7 @@ _NEXT_DUE = (
         _due.c.notifier == sa.bindparam("notifier"),
         _due.c.due_at <= now(),
         _due.c.kind.in_(sa.bindparam("kinds", expanding=True)),
-        ~_has_earlier(_due, _ON_ITS_WAY),
+        ~_has_earlier(_due, ON_ITS_WAY),
     )
     .order_by(_due.c.due_at, _due.c.id)
     .limit(1)
@@ -214,7 +216,7 @@ def lock_for_digest(db: sa.Connection, notifier: str, kinds: Collection[str], mo
         .limit(most)
         .with_for_update(of=row, skip_locked=True)
     )
-    return (db.execute(statement)).all()
+    return db.execute(statement).all()
 
 
 def put_into_digest(

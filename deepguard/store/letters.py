@@ -15,8 +15,6 @@ from deepguard.store.lookup import in_parts
 from deepguard.store.tables import deliveries, notifications
 from deepguard.store.text import storable
 
-_UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:

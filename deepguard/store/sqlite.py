@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
 from deepguard.errors import StoreError
-from deepguard.store.work import WRITES, Result, Work
+from deepguard.store.work import WRITES, Result, Work, file_of
 
 SAFE_WAL = (3, 51, 3)
 """The first SQLite in which two processes that write in WAL mode cannot damage the database."""
@@ -39,8 +39,7 @@ class SqliteDatabase:
         Raises:
             StoreError: The file cannot be created.
         """
-        path = url.database
-        self._path = Path(path).absolute() if path and path != ":memory:" else None
+        self._path = file_of(url)
         self._file: tuple[int, int] | None = None
         if self._path is not None:
             self._create(self._path)

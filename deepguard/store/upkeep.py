@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.store.clock import now
-from deepguard.store.deliveries import LET_GO
+from deepguard.store.deliveries import LET_GO, ON_ITS_WAY
 from deepguard.store.tables import (
     calls,
     deliveries,
@@ -30,8 +30,6 @@ GONE_SECONDS = 20.0
 LONGEST_LEASE = 310.0
 """Seconds; what seems to be leased for longer was leased before the database's clock was set back."""
 PURGE_BATCH = 500
-
-_OPEN = (DeliveryStatus.PENDING, DeliveryStatus.LEASED, DeliveryStatus.DIGESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def backlogs(db: sa.Connection) -> dict[str, Backlog]:
     c = deliveries.c
     groups = db.execute(
         sa.select(c.notifier, c.status, sa.func.count(), sa.func.min(c.id), sa.func.min(c.due_at) <= now())
-        .where(c.status.in_((*_OPEN, DeliveryStatus.DEAD)))
+        .where(c.status.in_((*ON_ITS_WAY, DeliveryStatus.DEAD)))
         .group_by(c.notifier, c.status)
     ).all()
     first = [oldest for _, status, _, oldest, _ in groups if status != DeliveryStatus.DEAD]
@@ -195,7 +193,7 @@ def give_up(db: sa.Connection) -> Sequence[Mapping[str, Any]]:
 
 def forget_pictures(db: sa.Connection) -> None:
     """Delete the pictures of incidents of which nothing waits to be told any more."""
-    waits = sa.exists().where(deliveries.c.incident_id == pictures.c.incident_id, deliveries.c.status.in_(_OPEN))
+    waits = sa.exists().where(deliveries.c.incident_id == pictures.c.incident_id, deliveries.c.status.in_(ON_ITS_WAY))
     db.execute(sa.delete(pictures).where(~waits))
 
 
@@ -213,25 +211,25 @@ def purge(db: sa.Connection, keep_seconds: float) -> int:
     gone = 0
     c = deliveries.c
     old = sa.select(c.id).where(c.ended_at < before, c.status != DeliveryStatus.DEAD).limit(PURGE_BATCH)
-    gone += (db.execute(sa.delete(deliveries).where(c.id.in_(old)))).rowcount
+    gone += db.execute(sa.delete(deliveries).where(c.id.in_(old))).rowcount
     n = notifications.c
     unused = (
         sa.select(n.id).where(n.created_at < before, ~sa.exists().where(c.notification_id == n.id)).limit(PURGE_BATCH)
     )
-    gone += (db.execute(sa.delete(notifications).where(n.id.in_(unused)))).rowcount
+    gone += db.execute(sa.delete(notifications).where(n.id.in_(unused))).rowcount
     i = incidents.c
     resolved = sa.select(i.id).where(i.resolved_at < before).limit(PURGE_BATCH)
-    gone += (db.execute(sa.delete(incidents).where(i.id.in_(resolved)))).rowcount
-    ended = (db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20))).scalars().all()
+    gone += db.execute(sa.delete(incidents).where(i.id.in_(resolved))).rowcount
+    ended = db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20)).scalars().all()
     for table in (verdicts, transitions):
         some = sa.select(table.c.id).where(table.c.call_id.in_(ended)).limit(PURGE_BATCH)
-        rows = (db.execute(sa.delete(table).where(table.c.id.in_(some)))).rowcount
+        rows = db.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount
         gone += rows
         if rows == PURGE_BATCH:
             return gone  # the calls themselves go when nothing of them is left
-    gone += (db.execute(sa.delete(calls).where(calls.c.id.in_(ended)))).rowcount
-    gone += (db.execute(sa.delete(silences).where(silences.c.ends_at < before))).rowcount
-    gone += (db.execute(sa.delete(processes).where(processes.c.seen_at < before))).rowcount
+    gone += db.execute(sa.delete(calls).where(calls.c.id.in_(ended))).rowcount
+    gone += db.execute(sa.delete(silences).where(silences.c.ends_at < before)).rowcount
+    gone += db.execute(sa.delete(processes).where(processes.c.seen_at < before)).rowcount
     return gone
 
 

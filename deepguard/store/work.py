@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -55,4 +56,15 @@ def parse_url(text: str) -> sa.URL:
     raise StoreError(f"store.url names a database that deepguard cannot use; {_EXAMPLES}")
 
 
-__all__ = ["WRITES", "Database", "Result", "Work", "parse_url"]
+def file_of(url: sa.URL) -> Path | None:
+    """The file of an SQLite database; None for one in memory, and for PostgreSQL.
+
+    Args:
+        url: From ``parse_url``.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database).absolute()
+
+
+__all__ = ["WRITES", "Database", "Result", "Work", "file_of", "parse_url"]
