@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from loguru import logger
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
@@ -83,6 +84,15 @@ def tables_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     url = request.getfixturevalue("postgres_with_tables")
     yield url
     empty_tables(url)
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    """What was logged as a warning or worse."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{message}")
+    yield lines
+    logger.remove(sink)
 
 
 def _not_really_run(config: pytest.Config) -> list[str]:

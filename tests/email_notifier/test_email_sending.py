@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loguru import logger
 
 import deepguard_email
 from deepguard import NotificationKind, NotifyError, Picture, SampleFormat
 from deepguard.testing import NotifierContract, make_notification
 from deepguard_email.config import EmailConfig
 from deepguard_email.notifier import EmailNotifier
-from support.smtp import HANG, HANG_UP, RESET, cable, certificate, mailbox, offers, scripted
+from support.certificates import certificate
+from support.smtp import HANG, HANG_UP, RESET, cable, mailbox, offers, scripted
 
 PASSWORD = "s3cret pass"
 LOGIN: dict[str, Any] = {"username": "guard", "password": PASSWORD}
@@ -34,15 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Session.login_data is deprecated
 def trusted(tmp_path_factory):
     """A certificate for 127.0.0.1: the file to trust, and the server's context."""
     return certificate(tmp_path_factory.mktemp("trusted"), "127.0.0.1")
-
-
-@pytest.fixture
-def warnings():
-    """What was logged as a warning."""
-    lines = []
-    sink = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{message}")
-    yield lines
-    logger.remove(sink)
 
 
 def notifier(port, **over):

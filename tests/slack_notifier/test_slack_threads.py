@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from loguru import logger
 
 from deepguard import Level, NotificationKind, NotifyError, Picture, SampleFormat
 from deepguard.testing import make_notification
@@ -27,14 +26,6 @@ def story(*kinds, thread="", **over):
 
 def picture():
     return Picture(data=b"\xff\xd8 a face", format=SampleFormat.JPEG, captured_at=1.0)
-
-
-@pytest.fixture
-def warnings():
-    lines = []
-    sink = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{message}")
-    yield lines
-    logger.remove(sink)
 
 
 async def test_an_incident_is_one_thread_whose_first_message_shows_how_things_are(server, start):
