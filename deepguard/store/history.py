@@ -9,17 +9,28 @@ import sqlalchemy as sa
 
 from deepguard.model import (
     CoverageChanged,
+    DisagreementChanged,
     Incident,
     LevelChanged,
     Notification,
     NotificationKind,
     Picture,
+    SampleRecord,
     Transition,
     Verdict,
 )
-from deepguard.store.entry import CallBegan, Entry
+from deepguard.store.entry import CallBegan, Entry, PolicyFailed, PolicyUsed, ShadowChanged
 from deepguard.store.numbers import finite, moment
-from deepguard.store.tables import calls, incidents, pictures, transitions, verdicts
+from deepguard.store.tables import (
+    calls,
+    incidents,
+    pictures,
+    samples,
+    shadow_transitions,
+    shadows,
+    transitions,
+    verdicts,
+)
 from deepguard.store.text import storable, to_json
 from deepguard.store.writing import insert
 
@@ -37,12 +48,20 @@ def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) 
     began = [_call_row(entry.began, process_id) for entry in entries if entry.began]
     if began:
         db.execute(insert(db, calls).on_conflict_do_nothing(), began)
-    judged = [_verdict_row(entry.call_id, entry.verdict) for entry in entries if entry.verdict]
-    if judged:
-        db.execute(sa.insert(verdicts), judged)
-    changes = [_transition_row(change) for entry in entries for change in entry.transitions]
-    if changes:
-        db.execute(sa.insert(transitions), changes)
+    beside = [_shadow_row(entry.call_id, used) for entry in entries if entry.began for used in entry.began.shadows]
+    if beside:
+        db.execute(insert(db, shadows).on_conflict_do_nothing(), beside)
+    for table, rows in (
+        (verdicts, [_verdict_row(entry.call_id, entry.verdict) for entry in entries if entry.verdict]),
+        (samples, [_sample_row(entry.call_id, sample) for entry in entries for sample in entry.samples]),
+        (transitions, [_transition_row(change) for entry in entries for change in entry.transitions]),
+        (shadow_transitions, [_shadow_change_row(change) for entry in entries for change in entry.shadow_changes]),
+    ):
+        if rows:
+            db.execute(sa.insert(table), rows)
+    for entry in entries:
+        if entry.policy_failed:
+            _write_failure(db, entry.call_id, entry.policy_failed)
     for entry in entries:
         _write_incidents(db, entry.notifications, entry.picture)
     for entry in entries:
@@ -75,6 +94,15 @@ def _write_incidents(db: sa.Connection, notifications: Iterable[Notification], p
             db.execute(insert(db, pictures).on_conflict_do_nothing(), _picture_row(incident.id, picture))
 
 
+def _write_failure(db: sa.Connection, call_id: str, failed: PolicyFailed) -> None:
+    reason, call_id = storable(failed.reason), storable(call_id)
+    if failed.shadow:
+        which = (shadows.c.call_id == call_id, shadows.c.name == storable(failed.shadow))
+        db.execute(sa.update(shadows).where(*which).values(failed=reason))
+    else:
+        db.execute(sa.update(calls).where(calls.c.id == call_id).values(policy_failed=reason))
+
+
 def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
     return {
         "id": storable(began.call.id),
@@ -83,6 +111,36 @@ def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
         "metadata": to_json(dict(began.call.metadata)),
         "detector": storable(began.detector),
         "simulated": began.simulated,
+        "config_hash": began.config_hash,
+        "policy": storable(began.policy.origin),
+        "thresholds": to_json(dict(began.policy.thresholds)),
+    }
+
+
+def _shadow_row(call_id: str, used: PolicyUsed) -> dict[str, Any]:
+    return {
+        "call_id": storable(call_id),
+        "name": storable(used.name),
+        "policy": storable(used.origin),
+        "thresholds": to_json(dict(used.thresholds)),
+    }
+
+
+def _sample_row(call_id: str, sample: SampleRecord) -> dict[str, Any]:
+    return {
+        "call_id": storable(call_id),
+        "sample_id": storable(sample.id),
+        "participant_id": storable(sample.participant_id),
+        "track_id": storable(sample.track_id),
+        "source": sample.source.value,
+        "captured_at": moment(sample.captured_at),
+        "ended_at": moment(sample.ended_at),
+        "outcome": sample.outcome.value,
+        "reason": storable(sample.reason),
+        "format": sample.format.value if sample.format else None,
+        "width": sample.width,
+        "height": sample.height,
+        "size": sample.size,
     }
 
 
@@ -116,14 +174,38 @@ def _transition_row(change: Transition) -> dict[str, Any]:
         "participant_id": storable(change.participant_id),
         "source": change.source.value if change.source else None,
     }
+    row |= {"rule": "", "verdicts": 0}
     match change:
         case LevelChanged():
-            said = {"before": str(change.before), "after": str(change.after), "cause": storable(change.cause)}
-            return row | {"what": "level"} | said
+            return row | {"what": "level"} | _level_row(change)
         case CoverageChanged():
             before, after = ((cov.blind.value if cov.blind else "covered") for cov in (change.before, change.after))
             cause = storable(change.after.detail)
             return row | {"what": "coverage", "before": before, "after": after, "cause": cause}
+        case DisagreementChanged():
+            before, after = storable(change.before), storable(change.after)
+            return row | {"what": "disagreement", "before": before, "after": after, "cause": ""}
+
+
+def _level_row(change: LevelChanged) -> dict[str, Any]:
+    return {
+        "before": str(change.before),
+        "after": str(change.after),
+        "cause": storable(change.cause),
+        "rule": storable(change.rule),
+        "verdicts": change.verdicts,
+    }
+
+
+def _shadow_change_row(changed: ShadowChanged) -> dict[str, Any]:
+    change = changed.change
+    return {
+        "call_id": storable(change.call_id),
+        "shadow": storable(changed.shadow),
+        "at": moment(change.at),
+        "participant_id": storable(change.participant_id),
+        "source": change.source.value if change.source else None,
+    } | _level_row(change)
 
 
 def _incident_row(incident: Incident, notification: Notification) -> dict[str, Any]:
