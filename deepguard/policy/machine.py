@@ -94,7 +94,7 @@ class ThresholdPolicy:
         opinion, reason = heard
         opinions.pop("", None)
         opinions[verdict.detector] = opinion
-        tracks[verdict.source] = track._replace(opinions=_kept(opinions))
+        tracks[verdict.source] = TrackState(track.level, track.since, _kept(opinions))
         return self._levelled(state, tracks, verdict.source, reason, at, now)
 
     def _levelled(
@@ -125,7 +125,7 @@ class ThresholdPolicy:
             if level is not track.level:
                 changed = True
                 since = at if self.thresholds.dwell else 0.0
-                tracks[source] = track._replace(level=level, since=since)
+                tracks[source] = TrackState(level, since, track.opinions)
                 if source is not judged:
                     reason = reason if reason.cause else _too_old(source)
                 elif not reason.cause:
