@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepguard import After, Call, Judgement, Level, Scores, Source, Thresholds
+from deepguard import After, Call, Judgement, Level, LevelChanged, Scores, Source, Thresholds
 from deepguard.config.loading import load_config
 from deepguard.plugins import PluginHost
 from deepguard.policy.choosing import Chosen, choose
@@ -46,16 +46,31 @@ def test_the_example_loads(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def chosen(tmp_path: Path) -> Iterator[Chosen]:
-    file = tmp_path / "per_participant.py"
+def chosen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chosen]:
+    """What one of the page's files chooses."""
+    file = tmp_path / request.param
     file.write_text(files(PAGE)[file.name])
     host = PluginHost()
     host.load_file(file)
     yield choose(host, Call("c", 0.0), Thresholds(alert_after=2))
-    for name in [name for name in sys.modules if name.startswith("_deepguard_file_per_participant")]:
+    for name in [name for name in sys.modules if name.startswith(f"_deepguard_file_{file.stem}")]:
         del sys.modules[name]
 
 
+@pytest.mark.parametrize("chosen", ["two_suspicions.py"], indirect=True)
+def test_the_default_policy_may_be_asked_by_another(chosen: Chosen) -> None:
+    assert chosen.origin.startswith("TwoSuspicions of ")
+    engine = Engine("c", chosen.policy)
+    for at, source in enumerate((Source.CAMERA, Source.MICROPHONE)):
+        verdict = make_verdict(source=source, judgement=Judgement.SUSPICIOUS, received_at=float(at))
+        changes = engine.advance(verdict, float(at)).changes
+    assert [(one.source, one.after, one.cause) for one in changes if isinstance(one, LevelChanged)] == [
+        (Source.MICROPHONE, Level.SUSPICIOUS, "a suspicious verdict on the microphone"),
+        (None, Level.ALERT, "two tracks are suspicious together"),
+    ]
+
+
+@pytest.mark.parametrize("chosen", ["per_participant.py"], indirect=True)
 def test_participants_may_have_thresholds_of_their_own(chosen: Chosen) -> None:
     assert chosen.thresholds == Thresholds(alert_after=2)
     assert not chosen.problems
