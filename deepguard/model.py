@@ -88,6 +88,8 @@ class BlindReason(StrEnum):
     """The detector is not connected, or refuses the credentials."""
     NO_ANSWER = "no_answer"
     """Samples were taken, and verdicts stayed away for longer than allowed."""
+    SAMPLES_EXPIRED = "samples_expired"
+    """The last sample reached the detector, and was given up without an answer."""
     DETECTOR_ERROR = "detector_error"
     """The detector answered that it failed."""
     NOT_ASSESSED = "not_assessed"

@@ -15,6 +15,7 @@ BLIND_WORDS = {
     BlindReason.NO_FACE: "No face in the picture",
     BlindReason.DETECTOR_DOWN: "The detector cannot be reached",
     BlindReason.NO_ANSWER: "The detector does not answer in time",
+    BlindReason.SAMPLES_EXPIRED: "The last sample expired without an answer",
     BlindReason.DETECTOR_ERROR: "The detector reported an error",
     BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
 }

@@ -23,8 +23,8 @@ def watched(**over: Any) -> TrackFacts:
         "source": Source.CAMERA,
         "since": NOW - 60,
         "last_media": NOW - 0.03,
-        "last_verdict": verdict(),
-        "last_verdict_at": NOW - 1,
+        "counted": verdict(),
+        "counted_at": NOW - 1,
         "last_outcome": SampleOutcome.JUDGED,
         "sample_period": 5.0,
     }
@@ -37,7 +37,7 @@ def test_a_track_with_media_and_fresh_verdicts_is_covered() -> None:
 
 @pytest.mark.parametrize("judgement", [Judgement.SUSPICIOUS, Judgement.ALERT])
 def test_a_bad_verdict_is_still_a_watched_track(judgement: Judgement) -> None:
-    assert judge_coverage(watched(last_verdict=verdict(judgement)), UP, PARAMS, NOW).covered
+    assert judge_coverage(watched(counted=verdict(judgement)), UP, PARAMS, NOW).covered
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_bad_verdict_is_still_a_watched_track(judgement: Judgement) -> None:
         ({"enabled": False}, BlindReason.NO_MEDIA),
         ({"last_media": NOW - 3.1}, BlindReason.NO_MEDIA),
         ({"last_media": None}, BlindReason.NO_MEDIA),
-        ({"last_outcome": SampleOutcome.EXPIRED}, BlindReason.NO_ANSWER),
-        ({"last_verdict": verdict(Judgement.ERROR)}, BlindReason.DETECTOR_ERROR),
-        ({"last_verdict": verdict(Judgement.UNKNOWN)}, BlindReason.NOT_ASSESSED),
-        ({"last_verdict": verdict(Judgement.UNKNOWN, blind=BlindReason.NO_FACE)}, BlindReason.NO_FACE),
-        ({"last_verdict_at": NOW - 20.1}, BlindReason.NO_ANSWER),
-        ({"last_verdict": None, "since": NOW - 4, "last_outcome": None}, BlindReason.STARTING),
-        ({"last_verdict": None, "since": NOW - 21, "last_outcome": None}, BlindReason.NO_ANSWER),
+        ({"last_outcome": SampleOutcome.EXPIRED}, BlindReason.SAMPLES_EXPIRED),
+        ({"counted": verdict(Judgement.ERROR)}, BlindReason.DETECTOR_ERROR),
+        ({"counted": verdict(Judgement.UNKNOWN)}, BlindReason.NOT_ASSESSED),
+        ({"counted": verdict(Judgement.UNKNOWN, blind=BlindReason.NO_FACE)}, BlindReason.NO_FACE),
+        ({"counted_at": NOW - 20.1}, BlindReason.NO_ANSWER),
+        ({"counted": None, "since": NOW - 4, "last_outcome": None}, BlindReason.STARTING),
+        ({"counted": None, "since": NOW - 21, "last_outcome": None}, BlindReason.NO_ANSWER),
     ],
 )
 def test_what_is_missing_makes_a_camera_blind(facts: dict[str, Any], reason: BlindReason) -> None:
@@ -72,25 +72,25 @@ def test_a_camera_that_is_off_explains_itself_before_the_detector_does() -> None
 
 def test_connecting_is_not_held_against_a_call_that_just_began() -> None:
     connecting = DetectorHealth(HealthState.CONNECTING)
-    young = watched(since=NOW - 2, last_verdict=None, last_outcome=None)
+    young = watched(since=NOW - 2, counted=None, last_outcome=None)
     assert judge_coverage(young, connecting, PARAMS, NOW).blind is BlindReason.STARTING
-    old = watched(since=NOW - 16, last_verdict=None, last_outcome=None)
+    old = watched(since=NOW - 16, counted=None, last_outcome=None)
     assert judge_coverage(old, connecting, PARAMS, NOW).blind is BlindReason.DETECTOR_DOWN
 
 
 def test_a_microphone_waits_for_speech_and_then_stays_covered_through_silence() -> None:
-    silent = watched(source=Source.MICROPHONE, last_verdict=None, last_outcome=None, sample_period=None)
+    silent = watched(source=Source.MICROPHONE, counted=None, last_outcome=None, sample_period=None)
     assert judge_coverage(silent, UP, PARAMS, NOW).blind is BlindReason.NO_SPEECH
     heard = watched(
-        source=Source.MICROPHONE, last_verdict=None, last_outcome=None, sample_period=None, heard_speech=True
+        source=Source.MICROPHONE, counted=None, last_outcome=None, sample_period=None, heard_speech=True
     )
     assert judge_coverage(heard, UP, PARAMS, NOW).blind is BlindReason.STARTING
-    judged = watched(source=Source.MICROPHONE, last_verdict_at=NOW - 600, sample_period=None, heard_speech=True)
+    judged = watched(source=Source.MICROPHONE, counted_at=NOW - 600, sample_period=None, heard_speech=True)
     assert judge_coverage(judged, UP, PARAMS, NOW).covered
 
 
 def test_a_microphone_whose_samples_are_not_answered_any_more_is_blind() -> None:
-    facts = watched(source=Source.MICROPHONE, sample_period=None, heard_speech=True, last_verdict_at=NOW - 100)
+    facts = watched(source=Source.MICROPHONE, sample_period=None, heard_speech=True, counted_at=NOW - 100)
     facts.note_taken(NOW - 16)
     facts.note_taken(NOW - 1)
     assert judge_coverage(facts, UP, PARAMS, NOW).blind is BlindReason.NO_ANSWER
