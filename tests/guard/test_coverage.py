@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deepguard.config.models import CoverageParams
 from deepguard.guard.coverage import TrackFacts, judge_coverage
+from deepguard.media.look import Look
 from deepguard.model import BlindReason, DetectorHealth, HealthState, Judgement, SampleOutcome, Source, Verdict
 
 PARAMS = CoverageParams(media_timeout=3, answer_timeout=15)
@@ -46,6 +50,8 @@ def test_a_bad_verdict_is_still_a_watched_track(judgement: Judgement) -> None:
         ({"enabled": False}, BlindReason.NO_MEDIA),
         ({"last_media": NOW - 3.1}, BlindReason.NO_MEDIA),
         ({"last_media": None}, BlindReason.NO_MEDIA),
+        ({"look": Look(0.0, 0.0)}, BlindReason.BLACK_PICTURE),
+        ({"look": Look(None, 1.5)}, BlindReason.FROZEN_PICTURE),
         ({"last_outcome": SampleOutcome.EXPIRED}, BlindReason.SAMPLES_EXPIRED),
         ({"counted": verdict(Judgement.ERROR)}, BlindReason.DETECTOR_ERROR),
         ({"counted": verdict(Judgement.UNKNOWN)}, BlindReason.NOT_ASSESSED),
@@ -105,3 +111,88 @@ def test_a_new_track_in_place_of_another_is_judged_by_its_own_verdicts() -> None
     assert judge_coverage(facts, UP, PARAMS, NOW + 1).blind is BlindReason.STARTING
     facts.note_verdict(verdict(), NOW + 1)
     assert judge_coverage(facts, UP, PARAMS, NOW + 1).covered
+
+
+MISSING: list[tuple[BlindReason, dict[str, Any]]] = [
+    (BlindReason.NO_MEDIA, {"enabled": False}),
+    (BlindReason.BLACK_PICTURE, {"look": Look(0.0, 60.0)}),
+    (BlindReason.FROZEN_PICTURE, {"look": Look(None, 60.0)}),
+    (BlindReason.DETECTOR_DOWN, {}),
+    (BlindReason.SAMPLES_EXPIRED, {"last_outcome": SampleOutcome.EXPIRED}),
+    (BlindReason.NO_ANSWER, {"unanswered_since": NOW - 16}),
+    (BlindReason.DETECTOR_ERROR, {"counted": verdict(Judgement.ERROR)}),
+    (BlindReason.NO_FACE, {"counted": verdict(Judgement.UNKNOWN, blind=BlindReason.NO_FACE)}),
+    (BlindReason.NOT_ASSESSED, {"counted": verdict(Judgement.UNKNOWN)}),
+]
+"""From what is nearest to the source on."""
+
+
+@given(st.sets(st.sampled_from(range(len(MISSING)))), st.sampled_from([Source.CAMERA, Source.SCREEN]))
+def test_what_is_missing_at_the_source_explains_what_is_missing_after_it(missing: set[int], source: Source) -> None:
+    facts: dict[str, Any] = {"source": source}
+    for index in sorted(missing, reverse=True):
+        facts |= MISSING[index][1]
+    reasons = [MISSING[index][0] for index in sorted(missing)]
+    health = DetectorHealth(HealthState.DOWN) if BlindReason.DETECTOR_DOWN in reasons else UP
+    if source is Source.SCREEN:
+        reasons = [reason for reason in reasons if reason is not BlindReason.FROZEN_PICTURE]
+    found = judge_coverage(watched(**facts), health, PARAMS, NOW)
+    assert found.blind is (reasons[0] if reasons else None)
+
+
+def test_a_picture_may_be_black_or_still_for_as_long_as_the_configuration_says() -> None:
+    params = CoverageParams(black_after=5, frozen_after=30)
+    for look, reason in (
+        (Look(4.9, 60.0), None),
+        (Look(5.0, 60.0), BlindReason.BLACK_PICTURE),
+        (Look(None, 29.9), None),
+        (Look(None, 30.0), BlindReason.FROZEN_PICTURE),
+    ):
+        assert judge_coverage(watched(look=look), UP, params, NOW).blind is reason
+
+
+@pytest.mark.parametrize("look", [Look(0.0, 0.0), Look(2.0, 60.0), Look(None, 2.0)])
+def test_a_verdict_on_a_picture_that_shows_nothing_covers_nothing(look: Look) -> None:
+    facts = watched(counted=None, since=NOW - 2)
+    facts.note_look(look, captured_at=50.0, params=PARAMS)
+    for captured_at in (49.0, 50.0, None):
+        facts.note_verdict(verdict(captured_at=captured_at), NOW)
+        assert facts.last_verdict is not None
+        assert facts.counted is None
+    facts.note_look(Look(), captured_at=51.0, params=PARAMS)
+    facts.note_verdict(verdict(captured_at=50.0), NOW)
+    assert judge_coverage(facts, UP, PARAMS, NOW).blind is BlindReason.STARTING
+    facts.note_verdict(verdict(captured_at=51.0), NOW)
+    assert judge_coverage(facts, UP, PARAMS, NOW).covered
+
+
+@pytest.mark.parametrize("captured_at", ["yesterday", math.nan, None])
+def test_a_capture_time_that_makes_no_sense_is_no_error(captured_at: Any) -> None:
+    facts = watched(counted=None)
+    facts.note_verdict(verdict(captured_at=captured_at), NOW)
+    assert (facts.counted is None) == (captured_at is not None and captured_at != "yesterday")
+
+
+def test_black_that_is_allowed_does_not_pass_for_a_detector_that_is_silent() -> None:
+    params = CoverageParams(black_after=600)
+    for over in ({"counted_at": NOW - 21}, {"counted": None, "since": NOW - 21}):
+        facts = watched(**over)
+        facts.note_look(Look(20.0, 0.0), captured_at=0.0, params=params)
+        assert judge_coverage(facts, UP, params, NOW).blind is BlindReason.BLACK_PICTURE
+
+
+def test_a_new_track_is_not_known_to_be_black() -> None:
+    facts = watched()
+    facts.note_look(Look(9.0, 9.0), captured_at=50.0, params=PARAMS)
+    facts.start_over(NOW)
+    facts.last_media = NOW
+    facts.note_verdict(verdict(captured_at=None), NOW)
+    assert judge_coverage(facts, UP, PARAMS, NOW).covered
+
+
+def test_every_reason_has_its_threshold_and_who_has_not_spoken_is_not_told_of() -> None:
+    assert {reason: PARAMS.notify_seconds(reason) for reason in BlindReason} == {
+        reason: None if reason is BlindReason.NO_SPEECH else 10.0 for reason in BlindReason
+    }
+    params = CoverageParams.model_validate({"notify_after": 4, "notify": {"no_speech": 0, "no_face": "off"}})
+    assert [params.notify_seconds(BlindReason(name)) for name in ("no_speech", "no_face", "no_media")] == [0, None, 4]
