@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
     from deepguard.runtime import Runtime
-    from deepguard.text import one_line
+    from deepguard.text import level_words, one_line
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -111,7 +111,7 @@ _HOMES = {
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
     "deepguard.net": ("is_loopback",),
     "deepguard.runtime": ("Runtime",),
-    "deepguard.text": ("one_line",),
+    "deepguard.text": ("level_words", "one_line"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -167,6 +167,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "is_loopback",
+    "level_words",
     "one_line",
 ]
 

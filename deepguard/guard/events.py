@@ -99,8 +99,13 @@ def verdict_event(verdict: Verdict) -> LiveEvent:
     }
 
 
-def level_event(change: LevelChanged) -> LiveEvent:
-    """A level changed."""
+def level_event(change: LevelChanged, *, covered: bool) -> LiveEvent:
+    """A level changed.
+
+    Args:
+        change: What changed.
+        covered: Whether the track, or any of the participant's, is being watched.
+    """
     return {
         "type": "level",
         "at": change.at,
@@ -109,6 +114,7 @@ def level_event(change: LevelChanged) -> LiveEvent:
         "before": str(change.before),
         "after": str(change.after),
         "cause": change.cause,
+        "covered": covered,
     }
 
 
@@ -133,6 +139,7 @@ def notification_event(notification: Notification) -> LiveEvent:
         "title": notification.title,
         "detail": notification.detail,
         "level": str(notification.level),
+        "covered": notification.covered,
         "participant": notification.participant_id,
         "source": notification.source.value if notification.source else None,
         "incident_id": notification.incident.id if notification.incident else None,
@@ -198,6 +205,7 @@ def participant_dict(participant: Participant, incident: Incident | None) -> dic
     return {
         "id": participant.id,
         "level": str(participant.level),
+        "covered": participant.covered,
         "incident_id": incident.id if incident else None,
         "acknowledged": acknowledged,
         "tracks": [track_dict(track) for track in participant.tracks.values()],

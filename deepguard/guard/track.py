@@ -161,3 +161,8 @@ class Participant:
     id: str
     level: Level = Level.CLEAR
     tracks: dict[Source, Track] = field(default_factory=dict)
+
+    @property
+    def covered(self) -> bool:
+        """Whether any of their tracks is being watched."""
+        return any(track.coverage.covered for track in self.tracks.values())

@@ -152,6 +152,20 @@ class Watch:
         if participant is not None:
             self.review(participant, track, time.monotonic())
 
+    def covers(self, participant: Participant, source: Source | None, now: float) -> bool:
+        """Whether a track is being watched at this moment, whatever was last told of it.
+
+        Args:
+            participant: Whose track.
+            source: Which one; None for any of theirs.
+            now: Monotonic seconds.
+        """
+        return any(
+            judge_coverage(track.facts, self.health, self._params, now).covered
+            for track in participant.tracks.values()
+            if source is None or track.source is source
+        )
+
     def _threshold(self, source: Source, reason: BlindReason) -> float | None:
         # A share that was ended is no loss of sight.
         if source is Source.SCREEN and reason is BlindReason.NO_MEDIA:
