@@ -57,7 +57,7 @@ class AppriseNotifier(Notifier):
             Apprise.notify,
             title=title_of(notification),
             body=body_of(notification),
-            notify_type=_type_of(notification),
+            notify_type=type_of(notification),
             body_format=NotifyFormat.TEXT,
             interpret_escapes=False,
         )
@@ -133,7 +133,7 @@ class _Channel:
         return NotifyError(f"{self._who} did not take it: check that it can be reached, and its address")
 
 
-def _type_of(notification: Notification) -> NotifyType:
+def type_of(notification: Notification) -> NotifyType:
     found = _TYPES.get(notification.kind, _TYPES_BY_LEVEL[notification.level])
     # Success is shown in green: not for somebody whom nobody watches.
     return NotifyType.INFO if found is NotifyType.SUCCESS and not notification.covered else found
