@@ -261,9 +261,7 @@ class Intake:
         self._drop(sample.participant_id, track, sample.id)
 
 
-def _measure_and_encode(
-    picture: PendingPicture, lookout: Lookout, params: VideoParams
-) -> tuple[Look, EncodedPicture]:
+def _measure_and_encode(picture: PendingPicture, lookout: Lookout, params: VideoParams) -> tuple[Look, EncodedPicture]:
     thumbnail = thumbnail_of_frame(picture.image, picture.size, picture.mode)
     look = lookout.see(thumbnail, picture.offered_at)
     return look, encode_picture(picture.image, picture.size, picture.mode, params)

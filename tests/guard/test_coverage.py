@@ -87,9 +87,7 @@ def test_connecting_is_not_held_against_a_call_that_just_began() -> None:
 def test_a_microphone_waits_for_speech_and_then_stays_covered_through_silence() -> None:
     silent = watched(source=Source.MICROPHONE, counted=None, last_outcome=None, sample_period=None)
     assert judge_coverage(silent, UP, PARAMS, NOW).blind is BlindReason.NO_SPEECH
-    heard = watched(
-        source=Source.MICROPHONE, counted=None, last_outcome=None, sample_period=None, heard_speech=True
-    )
+    heard = watched(source=Source.MICROPHONE, counted=None, last_outcome=None, sample_period=None, heard_speech=True)
     assert judge_coverage(heard, UP, PARAMS, NOW).blind is BlindReason.STARTING
     judged = watched(source=Source.MICROPHONE, counted_at=NOW - 600, sample_period=None, heard_speech=True)
     assert judge_coverage(judged, UP, PARAMS, NOW).covered
