@@ -134,6 +134,7 @@ class _Channel:
 
 
 def type_of(notification: Notification) -> NotifyType:
+    """What Apprise makes a colour or a symbol of."""
     found = _TYPES.get(notification.kind, _TYPES_BY_LEVEL[notification.level])
     # Success is shown in green: not for somebody whom nobody watches.
     return NotifyType.INFO if found is NotifyType.SUCCESS and not notification.covered else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -42,7 +42,7 @@ def black() -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def filming(guard: Guard, frames: Iterator[bytes], source: Source = Source.CAMERA) -> Any:
+async def filming(guard: Guard, frames: Iterator[bytes], source: Source = Source.CAMERA) -> AsyncIterator[None]:
     """A camera that runs."""
 
     async def run() -> None:
