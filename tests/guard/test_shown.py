@@ -14,6 +14,7 @@ from deepguard.config.models import CoverageParams, VideoParams
 from deepguard.guard.guard import Guard
 from deepguard.guard.live import LiveEvent
 from deepguard.model import Judgement, Notification, NotificationKind, Sample, Source
+from deepguard.text import level_words
 from support.detectors import AnsweringDetector, new_guard
 
 SIZE = (320, 180)
@@ -200,4 +201,44 @@ async def test_a_participant_who_connects_anew_is_not_held_to_be_still_black() -
         async with filming(guard, living()):
             passed = await until(events, is_reason(None))
     assert reasons(passed) == [None]
+    await guard.stop()
+
+
+async def test_an_alert_that_ends_in_the_dark_is_not_said_to_end_in_clear() -> None:
+    told: list[Notification] = []
+    says = [Judgement.ALERT]
+    guard = new_guard(AnsweringDetector(lambda _sample: says[-1]), video=VIDEO, notifications=told)
+    await guard.start()
+    with following(guard) as events:
+        async with filming(guard, living()):
+            raised = await until(events, is_told("incident.opened"))
+        async with filming(guard, black()):
+            await until(events, is_reason("black_picture"))
+            says.append(Judgement.CLEAR)
+            over = await until(events, is_told("incident.resolved"))
+    assert [event["covered"] for event in raised if event["type"] == "level"] == [True] * 2
+    assert [event["covered"] for event in raised if event["type"] == "notification"] == [True]
+    assert [(event["after"], event["covered"]) for event in over if event["type"] == "level"] == [("clear", False)] * 2
+    assert (over[-1]["level"], over[-1]["covered"]) == ("clear", False)
+    assert [level_words(one) for one in told] == ["alert", "not watched"]
+    await guard.stop()
+
+
+async def test_a_state_says_of_each_participant_whether_anybody_watches_them() -> None:
+    guard = new_guard(AnsweringDetector(), video=VIDEO)
+    await guard.start()
+    guard.media.expect("Bo", Source.CAMERA, "track-2")
+    with following(guard) as events:
+        async with filming(guard, living()):
+            await until(events, is_reason(None))
+    # Her microphone has not been heard yet; one track that is watched is enough.
+    guard.media.expect("Ada", Source.MICROPHONE, "track-3")
+    with guard.live.reader() as reader:
+        state = await anext(reader.events())
+    assert {one["id"]: (one["level"], one["covered"]) for one in state["participants"]} == {
+        "Ada": ("clear", True),
+        "Bo": ("clear", False),
+    }
+    guard.media.set_enabled("Ada", Source.CAMERA, False)
+    assert [one["covered"] for one in guard.live.snapshot()["participants"]] == [False, False]
     await guard.stop()
