@@ -48,7 +48,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 _OVER = {
-    Resolution.CLEARED: "the caller was found to be clear again",
+    Resolution.CLEARED: "the caller is no longer suspected",
     Resolution.CALL_ENDED: "the call ended",
     Resolution.GUARD_LOST: "the program that guarded the call ended",
 }
@@ -87,12 +87,12 @@ def incident_page(stored: StoredIncident) -> str:
     if incident.acknowledged_at is not None:
         text = (
             f"<p>By {_by(stored)}, {_moment(incident.acknowledged_at)}. The alert is not repeated any more. "
-            "It stays open until the caller is found to be clear again, or the call ends.</p>"
+            "It stays open until the caller is no longer suspected, or the call ends.</p>"
         )
         return _page("This alert is acknowledged", "calm", stored.simulated, text + _facts(facts))
     text = (
         "<p>Acknowledge it to say that you take care of it. Everybody else is told so, and the alert is not repeated. "
-        "It stays open until the caller is found to be clear again, or the call ends.</p>"
+        "It stays open until the caller is no longer suspected, or the call ends.</p>"
     )
     return _page("The caller may not be who they seem", "alert", stored.simulated, _facts(facts) + text + _FORM)
 
