@@ -51,7 +51,12 @@ policy:
 coverage:
   media_timeout: 3        # seconds without a frame until the camera counts as off
   answer_timeout: 15      # seconds without a verdict until a track counts as blind
+  black_after: 0          # seconds that the picture must be black to count as black
+  frozen_after: 1.5       # seconds, and three samples, that it must be the same to count as frozen
   notify_after: 10        # seconds blind until notifiers are told
+  notify:                 # the same for single reasons (docs/alerts.md); off: they are not told
+    no_speech: off
+    # no_face: 30
 
 notifiers:
   - type: log
