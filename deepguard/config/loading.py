@@ -194,17 +194,17 @@ class _Loading:
         fields = list(DetectorCommon.model_fields)
         common = self._validate(DetectorCommon, {name: entry[name] for name in fields if name in entry}, keys)
         detector = self._one_detector(keys, entry, ["type", *fields])
-        kind = self._detector_type(entry)
-        if common is None or not (common.name or isinstance(kind, str)):
+        if common is None or detector is None:
             return None
-        name = common.name or str(kind)
+        name = common.name or detector.type
         if name in seen:
             where = (*keys, "name") if common.name else (*keys, "type")
-            stands = f" (auto stands for {kind})" if not common.name and entry.get("type", AUTO) == AUTO else ""
+            by_auto = not common.name and entry.get("type", AUTO) == AUTO
+            stands = f" (auto stands for {name})" if by_auto else ""
             message = f"detector[{seen[name]}] has the same name{stands}; give this one a `name:` of its own"
             self._source.problem(where, message)
         seen.setdefault(name, index)
-        return detector.model_copy(update={"name": name}) if detector else None
+        return detector.model_copy(update={"name": name})
 
     def _one_detector(self, keys: Keys, entry: dict[str, Any], common: list[str]) -> DetectorEntry | None:
         """A detector; ``common`` are the settings that are not its own model's."""
