@@ -49,7 +49,7 @@ def merge_health(members: Sequence[MemberHealth], needed: int) -> DetectorHealth
         state = HealthState.DOWN
     told = [_told(each) for each in members if each.gone or each.health.state is not HealthState.UP]
     if len(states) < needed:
-        told.append(f"{needed} are needed, and there are {len(states)} that can tell a deepfake")
+        told.append(f"{needed} are needed, and only {len(states)} can tell a deepfake")
     return DetectorHealth(state, "; ".join(told))
 
 
