@@ -121,7 +121,7 @@ class SeveralDetector(Detector):
     def out(self) -> frozenset[str]:
         """The names of those that do not watch now: what they said before says nothing of what is seen now."""
         blind = (HealthState.DOWN, HealthState.REFUSED)
-        return frozenset(each.name for each in self._members if each.gone or each.health.state in blind)
+        return frozenset(each.name for each in self._members if each.health.state in blind)
 
     async def open(self, call: Call) -> None:
         """Open all members at once; those that are slow go on in the background.
