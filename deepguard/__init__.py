@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         PluginConfig,
         Policy,
         PolicyStep,
-        Thresholds,
     )
     from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError, StoreError
     from deepguard.guard.guard import Guard
@@ -34,9 +33,12 @@ if TYPE_CHECKING:
         Delivery,
         DeliveryStatus,
         DetectorHealth,
+        DisagreementChanged,
         HealthState,
         Incident,
         Judgement,
+        Label,
+        Labelled,
         Level,
         LevelChanged,
         Notification,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         SampleEnded,
         SampleFormat,
         SampleOutcome,
+        SampleRecord,
         Source,
         Transition,
         Verdict,
@@ -58,8 +61,10 @@ if TYPE_CHECKING:
         EventType,
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.policy.machine import ThresholdPolicy
     from deepguard.runtime import Runtime
     from deepguard.text import one_line
+    from deepguard.thresholds import After, CombineDetectors, CombineTracks, ScoreBand, Scores, Thresholds
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -73,7 +78,6 @@ _HOMES = {
         "PluginConfig",
         "Policy",
         "PolicyStep",
-        "Thresholds",
     ),
     "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError", "StoreError"),
     "deepguard.hookspecs": ("hookimpl",),
@@ -85,9 +89,12 @@ _HOMES = {
         "Delivery",
         "DeliveryStatus",
         "DetectorHealth",
+        "DisagreementChanged",
         "HealthState",
         "Incident",
         "Judgement",
+        "Label",
+        "Labelled",
         "Level",
         "LevelChanged",
         "Notification",
@@ -98,6 +105,7 @@ _HOMES = {
         "SampleEnded",
         "SampleFormat",
         "SampleOutcome",
+        "SampleRecord",
         "Source",
         "Transition",
         "Verdict",
@@ -110,17 +118,22 @@ _HOMES = {
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
     "deepguard.net": ("is_loopback",),
+    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.runtime": ("Runtime",),
     "deepguard.text": ("one_line",),
+    "deepguard.thresholds": ("After", "CombineDetectors", "CombineTracks", "ScoreBand", "Scores", "Thresholds"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 # Written out, since type checkers and editors read nothing else.
 __all__ = [
     "Acknowledge",
+    "After",
     "AudioParams",
     "BlindReason",
     "Call",
+    "CombineDetectors",
+    "CombineTracks",
     "ConfigError",
     "Coverage",
     "CoverageChanged",
@@ -135,11 +148,14 @@ __all__ = [
     "DetectorEvent",
     "DetectorHealth",
     "DetectorType",
+    "DisagreementChanged",
     "EventType",
     "Guard",
     "HealthState",
     "Incident",
     "Judgement",
+    "Label",
+    "Labelled",
     "Level",
     "LevelChanged",
     "Notification",
@@ -158,8 +174,12 @@ __all__ = [
     "SampleEnded",
     "SampleFormat",
     "SampleOutcome",
+    "SampleRecord",
+    "ScoreBand",
+    "Scores",
     "Source",
     "StoreError",
+    "ThresholdPolicy",
     "Thresholds",
     "Transition",
     "Verdict",

@@ -139,6 +139,39 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """What is written down of a sample once it has ended: everything but its bytes.
+
+    Attributes:
+        id: Unique within the process.
+        participant_id: Whose track it was taken from.
+        track_id: The transport's id of the track.
+        source: Camera, microphone or screen.
+        captured_at: When it was captured.
+        ended_at: When it ended.
+        outcome: How it ended.
+        reason: For people: why it was dropped or expired; empty when judged.
+        format: How it was encoded; None when it never was.
+        width: Of the picture in pixels; 0 for PCM.
+        height: Of the picture in pixels; 0 for PCM.
+        size: Bytes; 0 when it never was encoded.
+    """
+
+    id: str
+    participant_id: str
+    track_id: str
+    source: Source
+    captured_at: float
+    ended_at: float
+    outcome: SampleOutcome
+    reason: str = ""
+    format: SampleFormat | None = None
+    width: int = 0
+    height: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SampleEnded:
     """A sample's end, told by the detector that had it.
 
@@ -241,7 +274,10 @@ class LevelChanged:
         before: The level until now.
         after: The level from now on.
         at: When.
-        cause: For people: which rule changed it.
+        cause: For people: why it changed.
+        rule: The threshold that changed it, as a path below ``policy`` in the YAML, for example
+            ``thresholds.alert_after``; empty when the policy does not say.
+        verdicts: On how many of the track's latest verdicts it rests; 0 when the policy does not say.
     """
 
     call_id: str
@@ -251,6 +287,8 @@ class LevelChanged:
     after: Level
     at: float
     cause: str
+    rule: str = ""
+    verdicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +312,28 @@ class CoverageChanged:
     at: float
 
 
-Transition: TypeAlias = LevelChanged | CoverageChanged
+@dataclass(frozen=True, slots=True)
+class DisagreementChanged:
+    """Detectors that judge the same track began to disagree, disagree otherwise, or agree again.
+
+    Attributes:
+        call_id: The call.
+        participant_id: The participant.
+        source: The track's source.
+        before: What each of them said until now, for example ``first: alert, second: clear``; empty while they agreed.
+        after: What each of them says from now on; empty when they agree.
+        at: When.
+    """
+
+    call_id: str
+    participant_id: str
+    source: Source
+    before: str
+    after: str
+    at: float
+
+
+Transition: TypeAlias = LevelChanged | CoverageChanged | DisagreementChanged
 
 
 class Resolution(StrEnum):
@@ -324,6 +383,40 @@ class Incident:
     context: Mapping[str, str] = field(default_factory=dict)
     acknowledged_at: float | None = None
     acknowledged_by: str = ""
+
+
+class Label(StrEnum):
+    """What people found out about an incident, or about a participant whom no incident was about."""
+
+    CONFIRMED = "confirmed"
+    """The incident was right: the participant was fake."""
+    FALSE_POSITIVE = "false-positive"
+    """The incident was wrong: the participant was genuine."""
+    MISSED = "missed"
+    """The participant was fake, and no incident said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One label.
+
+    Attributes:
+        call_id: The call.
+        participant_id: The participant that it is about.
+        label: What was found out.
+        at: When it was said.
+        by: Who said it; untrusted text.
+        incident_id: The incident that it is about; empty for one that was missed.
+        comment: What else was said; untrusted text.
+    """
+
+    call_id: str
+    participant_id: str
+    label: Label
+    at: float
+    by: str = ""
+    incident_id: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

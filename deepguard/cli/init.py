@@ -36,11 +36,17 @@ detector:
   type: auto              # dataspike when DATASPIKE_API_KEY is set, else embedded
 
 policy:
-  thresholds:             # verdicts in a row
+  thresholds:             # verdicts in a row (3), of the latest (3 of 5), or for so long (10 s)
     suspicious_after: 1   # to rise to SUSPICIOUS
     alert_after: 1        # to rise to ALERT
     clear_after: 1        # to fall back
+    # scores: {suspicious: {rise: 0.6, fall: 0.5}, alert: {rise: 0.85, fall: 0.7}, half_life: 5}
+    dwell: 0              # seconds that a level lasts before it may fall
+    # max_age: 300        # seconds after which a verdict counts for nothing
+    tracks: {combine: any}       # how sound and picture combine: any, both, weighted
+    detectors: {combine: any}    # how several detectors combine: any, quorum, weighted
   # plugin: ./my_policy.py
+  time_limit: 1           # seconds that a plugin's policy may take for one verdict
 
 coverage:
   media_timeout: 3        # seconds without a frame until the camera counts as off

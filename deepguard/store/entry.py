@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from deepguard.model import Call, DeliveryStatus, Notification, Picture, Transition, Verdict
+from deepguard.model import (
+    Call,
+    DeliveryStatus,
+    LevelChanged,
+    Notification,
+    Picture,
+    SampleRecord,
+    Transition,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyUsed:
+    """An alert policy that decides on a call, or runs beside the one that does.
+
+    Attributes:
+        origin: Where it comes from, for people: ``built in``, or a plugin and the place of its hook.
+        thresholds: What it was given, as it stands in YAML.
+        name: The name of a shadow policy; empty for the one that decides.
+    """
+
+    origin: str = ""
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +41,43 @@ class CallBegan:
         call: The call.
         detector: Who judges it.
         simulated: Whether its verdicts are scripted.
+        policy: The policy that decides.
+        config_hash: The configuration's hash; empty when there is none.
+        shadows: The policies that run beside it.
     """
 
     call: Call
     detector: str
     simulated: bool
+    policy: PolicyUsed = PolicyUsed()
+    config_hash: str = ""
+    shadows: tuple[PolicyUsed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFailed:
+    """A policy raised, or took too long.
+
+    Attributes:
+        reason: For people.
+        shadow: The name of a shadow policy; empty for the one that decided until then.
+    """
+
+    reason: str
+    shadow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowChanged:
+    """A shadow policy would have changed a level.
+
+    Attributes:
+        shadow: Its name.
+        change: The change.
+    """
+
+    shadow: str
+    change: LevelChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +101,10 @@ class Entry:
         call_id: The call; empty when it is about none.
         began: The call's beginning.
         verdict: A verdict.
+        samples: Samples that ended.
         transitions: The changes of level or coverage that it caused.
+        shadow_changes: The changes that shadow policies would have made.
+        policy_failed: A policy that failed.
         notifications: What is told of it; an incident is stored as its last notification shows it.
         picture: The picture that the incident of a notification rests on, where the configuration keeps it.
         ended: The call's end.
@@ -52,7 +113,10 @@ class Entry:
     call_id: str = ""
     began: CallBegan | None = None
     verdict: Verdict | None = None
+    samples: tuple[SampleRecord, ...] = ()
     transitions: tuple[Transition, ...] = ()
+    shadow_changes: tuple[ShadowChanged, ...] = ()
+    policy_failed: PolicyFailed | None = None
     notifications: tuple[Notification, ...] = ()
     picture: Picture | None = None
     ended: CallEnded | None = None
@@ -85,4 +149,13 @@ class Planned:
     outgoing: tuple[Outgoing, ...] = ()
 
 
-__all__ = ["CallBegan", "CallEnded", "Entry", "Outgoing", "Planned"]
+__all__ = [
+    "CallBegan",
+    "CallEnded",
+    "Entry",
+    "Outgoing",
+    "Planned",
+    "PolicyFailed",
+    "PolicyUsed",
+    "ShadowChanged",
+]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from deepguard.errors import StoreError
 from deepguard.store.work import Database
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every migration of this program, oldest first."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -42,8 +42,18 @@ calls = sa.Table(
     sa.Column("metadata", sa.Text, nullable=False),
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("config_hash", sa.Text),
+    sa.Column("policy", sa.Text),
+    sa.Column("thresholds", sa.Text),
+    sa.Column("policy_failed", sa.Text),
+    sa.Column("size", Counter),
+    sa.Column("imported_at", Time),
     sa.Index(None, "ended_at", "process_id"),
+    sa.Index(None, "started_at"),
 )
+"""``policy`` says where the alert policy came from, ``policy_failed`` why the built-in one took over; ``size`` is how
+many bytes what was recorded of the call takes, known once it has ended; ``imported_at`` when it came from elsewhere.
+"""
 
 verdicts = sa.Table(
     "verdicts",
@@ -74,12 +84,90 @@ transitions = sa.Table(
     sa.Column("at", Time, nullable=False),
     sa.Column("participant_id", sa.Text, nullable=False),
     sa.Column("source", sa.Text),
-    sa.Column("what", sa.Text, nullable=False),  # level, coverage
+    sa.Column("what", sa.Text, nullable=False),  # level, coverage, disagreement
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("after", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text),
+    sa.Column("verdicts", sa.Integer),
     sa.Index(None, "call_id", "id"),
 )
+
+samples = sa.Table(
+    "samples",
+    metadata,
+    sa.Column("id", Counter, primary_key=True, autoincrement=True),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("sample_id", sa.Text, nullable=False),
+    sa.Column("participant_id", sa.Text, nullable=False),
+    sa.Column("track_id", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("captured_at", Time, nullable=False),
+    sa.Column("ended_at", Time, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("format", sa.Text),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Index(None, "call_id", "id"),
+)
+"""What is known of each sample that has ended, its bytes left out."""
+
+configurations = sa.Table(
+    "configurations",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("places", sa.Text, nullable=False),
+)
+"""The configurations that calls were guarded with, without secrets; ``places`` has each setting's line and column."""
+
+labels = sa.Table(
+    "labels",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("incident_id", sa.Text),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("participant_id", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Index(None, "call_id"),
+)
+"""What people found out. ``subject`` is the incident's id, or call and participant of one that was missed."""
+
+shadows = sa.Table(
+    "shadows",
+    metadata,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("thresholds", sa.Text, nullable=False),
+    sa.Column("failed", sa.Text),
+)
+"""The policies that ran beside the live one. ``failed`` says why one ended before its call."""
+
+shadow_transitions = sa.Table(
+    "shadow_transitions",
+    metadata,
+    sa.Column("id", Counter, primary_key=True, autoincrement=True),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("shadow", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("participant_id", sa.Text, nullable=False),
+    sa.Column("source", sa.Text),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text),
+    sa.Column("verdicts", sa.Integer),
+    sa.Index(None, "call_id", "id"),
+)
+"""Changes of level that a shadow policy would have made."""
 
 incidents = sa.Table(
     "incidents",
