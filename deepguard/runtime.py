@@ -110,7 +110,12 @@ class Runtime:
         """The configured detector, or the configured several as one, for one call."""
         # Sooner than the guard gives such a sample up: what another one of several judged is to count as judged.
         forgotten_after = 2 * self.config.coverage.answer_timeout
-        return build_detector(self.config.detector, self.host.detector_types, forgotten_after=forgotten_after)
+        combined = self.config.policy.thresholds.detectors
+        # Fewer than must agree cannot raise a level: a track that only they see is not watched.
+        needed = combined.quorum if combined.combine == "quorum" else 1
+        return build_detector(
+            self.config.detector, self.host.detector_types, needed=needed, forgotten_after=forgotten_after
+        )
 
     @cached_property
     def detector_info(self) -> dict[str, Any]:

@@ -192,3 +192,17 @@ detector:
         await runtime.close()
     said = {event["detector"]: event["judgement"] for event in watcher.of("verdict")}
     assert said == {"scenario": Judgement.CLEAR, "second": Judgement.SUSPICIOUS, "embedded": Judgement.UNKNOWN}
+
+
+def test_as_many_must_watch_as_must_agree(tmp_path: Path) -> None:
+    path = tmp_path / "deepguard.yaml"
+    several = "detector: [{type: embedded}, {type: scenario, timeline: [{at: 0, all: clear}]}]\n"
+
+    def needed(combine: str) -> int:
+        path.write_text(f"{several}policy: {{thresholds: {{detectors: {{combine: {combine}, quorum: 2}}}}}}\n")
+        host = PluginHost()
+        detector = Runtime(load_config(path, host, {}), host).new_detector()
+        assert isinstance(detector, SeveralDetector)
+        return detector.needed
+
+    assert [needed(combine) for combine in ("any", "quorum", "weighted")] == [1, 2, 1]
