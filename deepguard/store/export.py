@@ -145,7 +145,7 @@ class _Reader:
             if self._number - begun >= MOST_LINES or self._size > LARGEST_CALL:
                 raise self._error(f"call '{one_line(draft.id, 64)}' is larger than an export may hold")
             if kind in ("call", "end-of-export"):
-                raise self._error(f"the line 'end-of-call' of call '{one_line(draft.id, 64)}' is missing before this line")
+                raise self._error(f"before this line, 'end-of-call' of call '{one_line(draft.id, 64)}' is missing")
             found = self._values(kind, FIELDS[kind], line)
             try:
                 draft.add(kind, found)
@@ -199,7 +199,7 @@ class _Reader:
         try:
             return self._chain.content(line)
         except ValueError as error:
-            raise self._error(str(error) + (HAND_WRITTEN if line.endswith(b"\n") else "") from None) from None
+            raise self._error(str(error) + (HAND_WRITTEN if line.endswith(b"\n") else "")) from None
 
     def _object(self, content: bytes, otherwise: str) -> dict[str, Any]:
         try:
