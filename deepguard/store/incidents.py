@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from deepguard.model import Incident, Level, Picture, Resolution, SampleFormat, Source
 from deepguard.store.clock import now
+from deepguard.store.sizes import size_of
 from deepguard.store.tables import calls, incidents, pictures
 from deepguard.store.text import storable
 
@@ -93,7 +94,9 @@ def end_call(db: sa.Connection, call_id: str, reason: str) -> bool:
         Whether nobody had.
     """
     done = db.execute(
-        sa.update(calls).where(calls.c.id == call_id, calls.c.ended_at.is_(None)).values(ended_at=now(), reason=reason)
+        sa.update(calls)
+        .where(calls.c.id == call_id, calls.c.ended_at.is_(None))
+        .values(ended_at=now(), reason=reason, size=size_of(calls.c.id))
     )
     return done.rowcount > 0
 
