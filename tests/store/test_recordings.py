@@ -19,30 +19,20 @@ from deepguard.model import (
     Call,
     Coverage,
     CoverageChanged,
-    Incident,
     Judgement,
-    Label,
-    Labelled,
     Level,
-    LevelChanged,
     Resolution,
-    SampleFormat,
-    SampleOutcome,
-    SampleRecord,
     Source,
     Verdict,
 )
 from deepguard.store import incidents, lookup, recordings, sizes, summaries, tables, upkeep
 from deepguard.store.clock import now
-from deepguard.store.entry import CallBegan, CallEnded, Entry, PolicyFailed, PolicyUsed, ShadowChanged
+from deepguard.store.entry import CallBegan, CallEnded, Entry, PolicyFailed, PolicyUsed
 from deepguard.store.history import write_history
 from deepguard.store.importing import write_recordings
-from deepguard.store.incidents import StoredIncident
 from deepguard.store.recording import RecordedPolicy, Recording
 from deepguard.store.store import Store
-from support.recordings import many
-
-AT = 1_795_000_000.0
+from support.recordings import AT, many, recorded
 
 
 class UndoError(Exception):
@@ -55,51 +45,6 @@ async def store(tables_url: str) -> AsyncIterator[Store]:
     await made.open()
     yield made
     await made.close()
-
-
-def recorded(call_id: str = "call-1", **over: Any) -> Recording:
-    level = LevelChanged(call_id, "Ada", None, Level.CLEAR, Level.ALERT, AT + 2, "an alert verdict", "thresholds.x", 1)
-    incident = Incident(
-        f"inc_{call_id}", call_id, "Ada", AT + 2, Level.ALERT, Level.ALERT, (Source.CAMERA,), AT + 2, AT + 60
-    )
-    incident = replace(incident, resolution=Resolution.CALL_ENDED)
-    fields: dict[str, Any] = {
-        "call": Call(call_id, AT, {"queue": "x"}),
-        "detector": "test",
-        "ended_at": AT + 60,
-        "reason": "ended",
-        "config_hash": "c0ffee",
-        "policy": RecordedPolicy("built in", {"alert_after": 1}),
-        "verdicts": (
-            Verdict("Ada", "track-1", Source.CAMERA, Judgement.CLEAR, AT + 1, "test", signals={"face": True}),
-            Verdict("Ada", "track-1", Source.CAMERA, Judgement.ALERT, AT + 2, "test", score=0.97, sample_id="s2"),
-        ),
-        "transitions": (
-            CoverageChanged(call_id, "Ada", Source.CAMERA, Coverage(BlindReason.STARTING), Coverage(), AT + 1),
-            level,
-        ),
-        "samples": (
-            SampleRecord(
-                "s2",
-                "Ada",
-                "track-1",
-                Source.CAMERA,
-                AT + 1.5,
-                AT + 2,
-                SampleOutcome.JUDGED,
-                "",
-                SampleFormat.JPEG,
-                8,
-                6,
-                9,
-            ),
-        ),
-        "incidents": (StoredIncident(incident, "test", False),),
-        "labels": (Labelled(call_id, "Ada", Label.CONFIRMED, AT + 90, "Zoë", f"inc_{call_id}"),),
-        "shadows": (RecordedPolicy("./strict.py", {}, "too slow", "strict"),),
-        "shadow_changes": (ShadowChanged("strict", level),),
-    }
-    return Recording(**(fields | over))
 
 
 async def imported(store: Store, *calls: Recording) -> list[str]:

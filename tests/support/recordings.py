@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ from deepguard.model import (
 from deepguard.store.entry import ShadowChanged
 from deepguard.store.incidents import StoredIncident
 from deepguard.store.recording import RecordedPolicy, Recording
+
+AT = 1_795_000_000.0
 
 texts = st.one_of(
     st.sampled_from(
@@ -146,9 +149,55 @@ def recordings(draw: Any, call_id: st.SearchStrategy[str] = names) -> Recording:
     )
 
 
+def recorded(call_id: str = "call-1", **over: Any) -> Recording:
+    """A call with something of everything in it."""
+    level = LevelChanged(call_id, "Ada", None, Level.CLEAR, Level.ALERT, AT + 2, "an alert verdict", "thresholds.x", 1)
+    incident = Incident(
+        f"inc_{call_id}", call_id, "Ada", AT + 2, Level.ALERT, Level.ALERT, (Source.CAMERA,), AT + 2, AT + 60
+    )
+    incident = replace(incident, resolution=Resolution.CALL_ENDED)
+    fields: dict[str, Any] = {
+        "call": Call(call_id, AT, {"queue": "x"}),
+        "detector": "test",
+        "ended_at": AT + 60,
+        "reason": "ended",
+        "config_hash": "c0ffee",
+        "policy": RecordedPolicy("built in", {"alert_after": 1}),
+        "verdicts": (
+            Verdict("Ada", "track-1", Source.CAMERA, Judgement.CLEAR, AT + 1, "test", signals={"face": True}),
+            Verdict("Ada", "track-1", Source.CAMERA, Judgement.ALERT, AT + 2, "test", score=0.97, sample_id="s2"),
+        ),
+        "transitions": (
+            CoverageChanged(call_id, "Ada", Source.CAMERA, Coverage(BlindReason.STARTING), Coverage(), AT + 1),
+            level,
+        ),
+        "samples": (
+            SampleRecord(
+                "s2",
+                "Ada",
+                "track-1",
+                Source.CAMERA,
+                AT + 1.5,
+                AT + 2,
+                SampleOutcome.JUDGED,
+                "",
+                SampleFormat.JPEG,
+                8,
+                6,
+                9,
+            ),
+        ),
+        "incidents": (StoredIncident(incident, "test", False),),
+        "labels": (Labelled(call_id, "Ada", Label.CONFIRMED, AT + 90, "Zoë", f"inc_{call_id}"),),
+        "shadows": (RecordedPolicy("./strict.py", {}, "too slow", "strict"),),
+        "shadow_changes": (ShadowChanged("strict", level),),
+    }
+    return Recording(**(fields | over))
+
+
 def many(most: int = 3, least: int = 0) -> st.SearchStrategy[list[Recording]]:
     """Several calls, each with an id of its own."""
     return st.lists(recordings(), min_size=least, max_size=most, unique_by=lambda one: one.call.id)
 
 
-__all__ = ["many", "recordings"]
+__all__ = ["AT", "many", "recorded", "recordings"]
