@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         PluginConfig,
         Policy,
         PolicyStep,
-        Thresholds,
     )
     from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError, StoreError
     from deepguard.guard.guard import Guard
@@ -62,8 +61,10 @@ if TYPE_CHECKING:
         EventType,
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.policy.machine import ThresholdPolicy
     from deepguard.runtime import Runtime
-    from deepguard.text import one_line
+    from deepguard.text import level_words, one_line
+    from deepguard.thresholds import After, CombineDetectors, CombineTracks, ScoreBand, Scores, Thresholds
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -77,7 +78,6 @@ _HOMES = {
         "PluginConfig",
         "Policy",
         "PolicyStep",
-        "Thresholds",
     ),
     "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError", "StoreError"),
     "deepguard.hookspecs": ("hookimpl",),
@@ -118,17 +118,22 @@ _HOMES = {
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
     "deepguard.net": ("is_loopback",),
+    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.runtime": ("Runtime",),
-    "deepguard.text": ("one_line",),
+    "deepguard.text": ("level_words", "one_line"),
+    "deepguard.thresholds": ("After", "CombineDetectors", "CombineTracks", "ScoreBand", "Scores", "Thresholds"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 # Written out, since type checkers and editors read nothing else.
 __all__ = [
     "Acknowledge",
+    "After",
     "AudioParams",
     "BlindReason",
     "Call",
+    "CombineDetectors",
+    "CombineTracks",
     "ConfigError",
     "Coverage",
     "CoverageChanged",
@@ -170,8 +175,11 @@ __all__ = [
     "SampleFormat",
     "SampleOutcome",
     "SampleRecord",
+    "ScoreBand",
+    "Scores",
     "Source",
     "StoreError",
+    "ThresholdPolicy",
     "Thresholds",
     "Transition",
     "Verdict",
@@ -179,6 +187,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "is_loopback",
+    "level_words",
     "one_line",
 ]
 

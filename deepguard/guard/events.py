@@ -14,11 +14,13 @@ from deepguard.model import (
     CoverageChanged,
     Delivery,
     DetectorHealth,
+    DisagreementChanged,
     Incident,
     LevelChanged,
     Notification,
     Verdict,
 )
+from deepguard.store.entry import PolicyUsed
 from deepguard.text import BLIND_WORDS, one_line
 
 MAX_MESSAGE = 500
@@ -99,8 +101,13 @@ def verdict_event(verdict: Verdict) -> LiveEvent:
     }
 
 
-def level_event(change: LevelChanged) -> LiveEvent:
-    """A level changed."""
+def level_event(change: LevelChanged, *, covered: bool) -> LiveEvent:
+    """A level changed.
+
+    Args:
+        change: What changed.
+        covered: Whether the track, or any of the participant's, is being watched.
+    """
     return {
         "type": "level",
         "at": change.at,
@@ -109,7 +116,30 @@ def level_event(change: LevelChanged) -> LiveEvent:
         "before": str(change.before),
         "after": str(change.after),
         "cause": change.cause,
+        "rule": change.rule,
+        "covered": covered,
     }
+
+
+def disagreement_event(change: DisagreementChanged) -> LiveEvent:
+    """The detectors of a track began to disagree, disagree otherwise, or agree again."""
+    return {
+        "type": "disagreement",
+        "at": change.at,
+        "participant": change.participant_id,
+        "source": change.source.value,
+        "text": one_line(change.after, MAX_MESSAGE),
+    }
+
+
+def policy_dict(used: PolicyUsed, failure: str) -> dict[str, Any]:
+    """Which policy decides, and why the built-in one does if another should."""
+    return {"origin": used.origin, "failed": bool(failure), "reason": one_line(failure, MAX_MESSAGE)}
+
+
+def policy_event(at: float, used: PolicyUsed, failure: str) -> LiveEvent:
+    """The call's own policy failed, and the built-in one took over."""
+    return {"type": "policy", "at": at, "policy": policy_dict(used, failure)}
 
 
 def coverage_event(change: CoverageChanged) -> LiveEvent:
@@ -133,6 +163,7 @@ def notification_event(notification: Notification) -> LiveEvent:
         "title": notification.title,
         "detail": notification.detail,
         "level": str(notification.level),
+        "covered": notification.covered,
         "participant": notification.participant_id,
         "source": notification.source.value if notification.source else None,
         "incident_id": notification.incident.id if notification.incident else None,
@@ -185,6 +216,7 @@ def track_dict(track: Track) -> dict[str, Any]:
         "source": track.source.value,
         "level": str(track.level),
         "coverage": coverage_dict(track.coverage),
+        "disagreement": one_line(track.disagreement, MAX_MESSAGE),
         "last_verdict": verdict_event(last) if last else None,
         "samples": track.ledger.counts.as_dict(),
     }
@@ -198,6 +230,7 @@ def participant_dict(participant: Participant, incident: Incident | None) -> dic
     return {
         "id": participant.id,
         "level": str(participant.level),
+        "covered": participant.covered,
         "incident_id": incident.id if incident else None,
         "acknowledged": acknowledged,
         "tracks": [track_dict(track) for track in participant.tracks.values()],

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deepguard.contracts import PolicyStep
 from deepguard.model import Incident, Level, NotificationKind, Resolution
-from deepguard.policy.ids import NewId, new_id
+from deepguard.policy.ids import incident_id
 
 
 class IncidentStep(NamedTuple):
@@ -29,7 +29,6 @@ def advance(
     call_id: str,
     participant_id: str,
     now: float,
-    make_id: NewId = new_id,
 ) -> IncidentStep:
     """Carry a participant's incident on, after the policy took a verdict in.
 
@@ -43,14 +42,13 @@ def advance(
         call_id: The call.
         participant_id: The participant.
         now: Unix time in seconds.
-        make_id: Makes the id of an incident that opens.
     """
     alerting = tuple(source for source, level in step.tracks.items() if level == Level.ALERT)
     if incident is None or incident.resolved_at is not None:
         if step.participant < Level.ALERT:
             return IncidentStep(incident)
         opened = Incident(
-            id=make_id("inc_"),
+            id=incident_id(call_id, participant_id, now),
             call_id=call_id,
             participant_id=participant_id,
             opened_at=now,
@@ -63,8 +61,7 @@ def advance(
         return IncidentStep(opened, NotificationKind.OPENED)
 
     if step.participant == Level.CLEAR:
-        changed = replace(incident, level=Level.CLEAR, detail=step.cause or incident.detail)
-        return end(changed, Resolution.CLEARED, now)
+        return _resolved(incident, Resolution.CLEARED, now, Level.CLEAR, step.cause or incident.detail)
 
     sources = incident.sources + tuple(source for source in alerting if source not in incident.sources)
     if step.participant == incident.level and sources == incident.sources:
@@ -90,7 +87,11 @@ def end(incident: Incident | None, resolution: Resolution, now: float) -> Incide
     """
     if incident is None or incident.resolved_at is not None:
         return IncidentStep(incident)
-    resolved = replace(incident, updated_at=now, resolved_at=now, resolution=resolution)
+    return _resolved(incident, resolution, now, incident.level, incident.detail)
+
+
+def _resolved(incident: Incident, resolution: Resolution, now: float, level: Level, detail: str) -> IncidentStep:
+    resolved = replace(incident, level=level, detail=detail, updated_at=now, resolved_at=now, resolution=resolution)
     return IncidentStep(resolved, NotificationKind.RESOLVED)
 
 

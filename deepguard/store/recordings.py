@@ -215,7 +215,7 @@ class _Part:
                     same(said, said),
                     sample,
                     taken,
-                    NO_SIGNALS if more == "{}" else _signals(more),
+                    NO_SIGNALS if more == "{}" else _mapping(more),
                     _BLIND[blind],
                 )
             except _UNREADABLE:
@@ -241,11 +241,6 @@ class _Part:
             unreadable=self._unreadable.get(row.id, 0),
             **things,
         )
-
-
-def _signals(text: str) -> Mapping[str, Any]:
-    # What was no number could not be written down.
-    return {name: value for name, value in _mapping(text).items() if value is not None}
 
 
 def _mapping(text: str | None) -> Mapping[str, Any]:

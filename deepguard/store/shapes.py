@@ -95,17 +95,26 @@ def settings(value: Any) -> Mapping[str, Any]:
 
 
 def signals(value: Any) -> Mapping[str, Any]:
-    """What a detector measured."""
+    """What a detector measured; null stands for what could not be written down, an infinite number."""
     if not isinstance(value, dict):
         raise ValueError("must be an object")
     found: dict[str, Any] = {}
     for key, one in value.items():
         try:
-            found[key] = one if isinstance(one, bool) else text(one) if isinstance(one, str) else number(one)
+            found[text(key)] = _signal(one)
         except ValueError as error:
-            allowed = "must be a number, a text, true or false" if str(error) == "must be a number" else str(error)
-            raise ValueError(f"'{one_line(key, 64)}' {allowed}") from None
+            raise ValueError(f"'{one_line(key, 64)}' {error}") from None
     return found
+
+
+def _signal(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if not isinstance(value, int | float):
+        raise ValueError("must be a number, a text, true, false or null")
+    return number(value)
 
 
 def word_of(known: Iterable[AnyEnum], shown: Callable[[AnyEnum], str] = lambda one: str(one.value)) -> Kind:

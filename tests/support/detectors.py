@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
-from deepguard.contracts import Detector, Thresholds
+from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard, OnJudged
+from deepguard.guard.judge import TIME_LIMIT
 from deepguard.model import (
     Call,
     DetectorHealth,
@@ -21,6 +22,7 @@ from deepguard.model import (
 )
 from deepguard.plugins import PluginHost
 from deepguard.store.entry import Entry
+from deepguard.thresholds import Thresholds
 
 
 class AnsweringDetector(Detector):
@@ -76,6 +78,8 @@ def new_guard(
     record: Callable[[Entry], None] | None = None,
     keep_pictures: bool = False,
     on_judged: OnJudged | None = None,
+    thresholds: Thresholds | None = None,
+    policy_seconds: float = TIME_LIMIT,
 ) -> Guard:
     """A guard around a detector, with the built-in policy."""
     told = notifications if notifications is not None else []
@@ -85,9 +89,10 @@ def new_guard(
         video=video or VideoParams(),
         audio=audio or AudioParams(),
         coverage=coverage or CoverageParams(),
-        thresholds=Thresholds(),
+        thresholds=thresholds or Thresholds(),
         hooks=host or PluginHost(),
         record=record or (lambda entry: told.extend(entry.notifications)),
         keep_pictures=keep_pictures,
         on_judged=on_judged,
+        policy_seconds=policy_seconds,
     )

@@ -64,7 +64,7 @@ verdicts = st.builds(
     texts,
     st.none() | names,
     st.none() | numbers,
-    st.dictionaries(st.text(max_size=10), st.one_of(numbers, st.booleans(), texts), max_size=3),
+    st.dictionaries(texts, st.one_of(numbers, st.booleans(), texts, st.none()), max_size=3),
     st.none() | st.sampled_from(BlindReason),
 )
 samples = st.builds(
