@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from deepguard.errors import PluginError, ReplayError
 from deepguard.plugins import PluginHost
 from deepguard.policy.choosing import Chosen, choose
 from deepguard.policy.machine import ThresholdPolicy
-from deepguard.replay.limit import Limit, TookTooLong, limit_for
+from deepguard.replay.limit import Limit, TookTooLong
 from deepguard.replay.outcome import Outcome
 from deepguard.replay.play import play
 from deepguard.text import one_line
@@ -65,6 +65,7 @@ class Candidate:
     Attributes:
         config: The configuration.
         custom: Whether somebody else's code decides, or may.
+        seconds: What that may take for one verdict.
     """
 
     def __init__(self, named: Named) -> None:
@@ -85,13 +86,15 @@ class Candidate:
             name = f"{one_line(str(named.policy))}: " if named.policy else ""
             raise ReplayError(f"{name}the policy was not loaded within {LOAD_SECONDS:g} s") from None
         self._thresholds = self.config.policy.thresholds.thresholds()
+        self.seconds = self.config.policy.time_limit
         self.custom = self.config.policy.plugin is not None or bool(self.config.plugins)
 
-    def play(self, recording: Recording) -> Played:
+    def play(self, recording: Recording, pulse: Callable[[], None] = lambda: None) -> Played:
         """Play one call.
 
         Args:
             recording: The call.
+            pulse: Called at each sign of life, while somebody else's code decides.
 
         Raises:
             ReplayError: What the configuration names is no policy; says where.
@@ -100,30 +103,31 @@ class Candidate:
             chosen = self._chosen(recording)
             return Played(play(recording, chosen.policy, chosen.thresholds))
         cut_off: list[bool] = []
-        with _quiet(), Limit(limit_for(len(recording.verdicts))) as limit:
+        with _quiet(), Limit(self.seconds) as limit:
             try:
                 chosen = limit.run(partial(self._chosen, recording))
             except TookTooLong:
                 # A hook that does not come to an end; the built-in policy decides.
-                reason = "its hooks did not come to an end"
                 outcome = play(recording, ThresholdPolicy(self._thresholds), self._thresholds)
-                return Played(Outcome(outcome.changes, outcome.incidents, outcome.told, reason), hung=True)
+                return Played(replace(outcome, failed=f"its hooks took more than {self.seconds:g} s"), hung=True)
+            if chosen.built_in:
+                return Played(play(recording, chosen.policy, chosen.thresholds))
 
             def ask(engine: Engine, verdict: Verdict) -> PolicyStep:
+                pulse()
                 try:
                     return limit.run(partial(engine.ask, verdict, verdict.received_at))
                 except TookTooLong:
                     cut_off.append(True)
-                    seconds = limit_for(len(recording.verdicts))
-                    raise TimeoutError(f"it did not come to an end within {seconds:.1f} s and was cut off") from None
+                    raise TimeoutError(f"it took more than {self.seconds:g} s") from None
 
             outcome = play(recording, chosen.policy, chosen.thresholds, ask)
         return Played(outcome, bool(cut_off))
 
     def _chosen(self, recording: Recording) -> Chosen:
         chosen = choose(self._host, recording.call, self._thresholds)
-        if chosen.problem:
-            raise ReplayError(chosen.problem)
+        if chosen.problems:
+            raise ReplayError("\n".join(chosen.problems))
         return chosen
 
 

@@ -24,8 +24,34 @@ START_SECONDS = 120.0
 """What a process may take until it is ready."""
 END_SECONDS = 5.0
 
-Beat: TypeAlias = Callable[[str, float], None]
-"""Says which call is begun, and how long it may take in seconds."""
+
+class Beat:
+    """How a player shows that it is alive."""
+
+    def begin(self, call_id: str, allowed: float) -> None:
+        """Say what is begun.
+
+        Args:
+            call_id: A call that somebody else's code decides on; empty for anything else.
+            allowed: Seconds until the next sign of life.
+        """
+
+    def pulse(self) -> None:
+        """Be alive."""
+
+
+class _Sent(Beat):
+    """Signs of life that the parent sees."""
+
+    def __init__(self, pipe: Any, counter: Any) -> None:
+        self._pipe = pipe
+        self._counter = counter
+
+    def begin(self, call_id: str, allowed: float) -> None:
+        self._pipe.send(("call", (call_id, allowed)))
+
+    def pulse(self) -> None:
+        self._counter.value += 1
 
 
 class Player(Protocol):
@@ -50,6 +76,8 @@ class _Worker:
 
     process: Any
     pipe: Any
+    counter: Any
+    count: int = 0
     busy: bool = False
     call_id: str = ""
     allowed: float = START_SECONDS
@@ -60,6 +88,14 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.pipe.send(part)
         self.busy = True
+        self.since = time.monotonic()
+
+    def is_stuck(self) -> bool:
+        """Whether there was no sign of life for longer than was allowed."""
+        now = time.monotonic()
+        if self.counter.value != self.count:
+            self.count, self.since = self.counter.value, now
+        return now - self.since > self.allowed
 
 
 def work(parts: Iterable[Any], make: Make, jobs: int) -> Iterator[Any]:
@@ -80,7 +116,7 @@ def work(parts: Iterable[Any], make: Make, jobs: int) -> Iterator[Any]:
         player = make()
         try:
             for part in parts:
-                yield player.take(part, lambda _call, _seconds: None)
+                yield player.take(part, Beat())
         finally:
             player.close()
         return
@@ -103,7 +139,7 @@ def _shared(parts: Iterator[Any], workers: list[_Worker]) -> Iterator[Any]:
         for worker in busy:
             if worker.pipe in ready:
                 yield from _heard(worker)
-            elif time.monotonic() - worker.since > worker.allowed:
+            elif worker.is_stuck():
                 raise ReplayError(_stuck(worker.call_id))
 
 
@@ -133,10 +169,12 @@ def _crew(make: Make, jobs: int) -> Iterator[list[_Worker]]:
     try:
         for number in range(jobs):
             mine, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, make), name=f"deepguard-replay-{number}", daemon=True)
+            counter = context.RawValue("Q", 0)
+            name = f"deepguard-replay-{number}"
+            process = context.Process(target=_serve, args=(theirs, counter, make), name=name, daemon=True)
             process.start()
             theirs.close()
-            workers.append(_Worker(process, mine, since=time.monotonic()))
+            workers.append(_Worker(process, mine, counter, since=time.monotonic()))
         yield workers
     except BaseException:
         for worker in workers:
@@ -153,7 +191,7 @@ def _crew(make: Make, jobs: int) -> Iterator[list[_Worker]]:
             worker.process.close()
 
 
-def _serve(pipe: Any, make: Make) -> None:
+def _serve(pipe: Any, counter: Any, make: Make) -> None:
     """What a process does: work on parts until the pipe is closed."""
     # Ctrl-C reaches all processes of a terminal; the parent ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -163,9 +201,9 @@ def _serve(pipe: Any, make: Make) -> None:
     with contextlib.suppress(EOFError, OSError):
         try:
             player = make()
+            beat = _Sent(pipe, counter)
             while True:
-                part = pipe.recv()
-                pipe.send(("done", player.take(part, lambda call, seconds: pipe.send(("call", (call, seconds))))))
+                pipe.send(("done", player.take(pipe.recv(), beat)))
         except DeepguardError as error:
             pipe.send(("error", str(error)))
         finally:

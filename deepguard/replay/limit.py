@@ -9,39 +9,31 @@ from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
-CALL_SECONDS = 5.0
-VERDICT_SECONDS = 0.005
-"""What a policy may take for a call: so many seconds, and so many for each verdict. A live call would stand still as
-long."""
-
-
 class TookTooLong(BaseException):
     """A policy was cut off. Not an ``Exception``, which a policy may well catch."""
 
 
 class Limit:
-    """A time limit for what one call asks of a policy, by a signal: only a process's main thread can have one.
+    """A time limit for each thing that a policy is asked, by a signal: only a process's main thread can have one.
 
     What does not return to Python in between, a hopeless regular expression for example, cannot be cut off from inside.
     """
 
     def __init__(self, seconds: float) -> None:
-        """Allow so many seconds from entering on."""
-        self._seconds = seconds
+        """Allow so many seconds for each."""
+        self.seconds = seconds
         self._inside = False
         self._before: object = None
 
     def __enter__(self) -> Self:
-        """Begin to count."""
+        """Take over the alarm of the process."""
         self._before = signal.signal(signal.SIGALRM, self._alarm)
-        # Again and again: the first may come while nothing of the policy runs.
-        signal.setitimer(signal.ITIMER_REAL, self._seconds, 0.05)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count no further."""
+        """Give it back."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)  # pyright: ignore[reportArgumentType] - what it was
 
@@ -49,32 +41,26 @@ class Limit:
         """Do something of a policy's.
 
         Raises:
-            TookTooLong: The time is over.
+            TookTooLong: The time was over.
             BaseException: Whatever it raises.
         """
         try:
             self._inside = True
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
             result = work()
             self._inside = False
         except BaseException:
             self._inside = False
             raise
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         return result
 
     def _alarm(self, _number: int, _frame: FrameType | None) -> None:
+        # One that comes late must not cut off what is done next.
         if self._inside:
-            # Once: what is done about it must not be cut off as well.
             self._inside = False
             raise TookTooLong
 
 
-def limit_for(verdicts: int) -> float:
-    """What a policy may take for a call, in seconds.
-
-    Args:
-        verdicts: How many the call has.
-    """
-    return CALL_SECONDS + VERDICT_SECONDS * verdicts
-
-
-__all__ = ["CALL_SECONDS", "VERDICT_SECONDS", "Limit", "TookTooLong", "limit_for"]
+__all__ = ["Limit", "TookTooLong"]

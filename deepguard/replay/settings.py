@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from deepguard.thresholds import AfterLike, Band, Scores, Thresholds, as_after
+from deepguard.thresholds import AfterLike, ScoreBand, Scores, Thresholds, as_after
 
 _ALERT: tuple[AfterLike, ...] = (
     *(1, 2, 3, 4, 5, 6, 8, 10),
@@ -21,8 +21,6 @@ _RISE = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _GAP = (0.0, 0.05, 0.1, 0.2)
 """How far below its rise a score falls out of a level, and how far below ``alert`` ``suspicious`` lies."""
 _HALF_LIFE = (0.0, 5.0, 10.0, 20.0, 40.0)
-
-LOWEST_RISE = min(_RISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,8 @@ class Setting:
         if self.rise is None:
             return None
         rise, gap, below = _RISE[self.rise], _GAP[self.fall], _GAP[self.below]
-        alert = Band(rise, round(rise - gap, 2))
-        return Scores(Band(round(rise - below, 2), round(rise - below - gap, 2)), alert, _HALF_LIFE[self.half_life])
+        alert = ScoreBand(rise, round(rise - gap, 2))
+        return Scores(ScoreBand(round(rise - below, 2), round(rise - below - gap, 2)), alert, _HALF_LIFE[self.half_life])
 
 
 def first_settings(rng: random.Random, count: int, *, scores: bool) -> list[Setting]:
@@ -195,7 +193,6 @@ def _flow(value: Any) -> str:
 
 
 __all__ = [
-    "LOWEST_RISE",
     "Setting",
     "first_settings",
     "next_to",

@@ -96,7 +96,7 @@ class Trying:
         """
         found = nothing(len(self._policies))
         for recording in read_part(part, self._store):
-            beat("", PART_SECONDS)
+            beat.begin("", PART_SECONDS)
             self._try(recording, found)
         return found
 

@@ -15,7 +15,6 @@ from deepguard.replay.candidate import Candidate, Named, Played
 from deepguard.replay.compare import Changed, Comparison, Failure, weigh
 from deepguard.replay.coverage import blindness, told
 from deepguard.replay.crew import Beat, work
-from deepguard.replay.limit import limit_for
 from deepguard.replay.outcome import Outcome, recorded, same
 from deepguard.replay.tally import first_suspicions, first_verdicts
 from deepguard.replay.truth import truths
@@ -31,6 +30,9 @@ MOST_HUNG = 3
 """After so many calls in which the policy had to be cut off, the rest is not tried: each of them takes seconds."""
 PART_SECONDS = 600.0
 """What a part may take for which nobody else's code runs."""
+
+STUCK_SECONDS = 5.0
+"""How long after its time a policy is taken for one that cannot be cut off."""
 
 Part: TypeAlias = "Sequence[str] | Sequence[Recording]"
 """Calls of a store by their ids, or calls themselves."""
@@ -72,7 +74,9 @@ class Comparing:
         self._plan = plan
         self._after = Candidate(plan.after)
         self._before = Candidate(plan.before) if plan.before is not None else None
-        self._custom = self._after.custom or (self._before is not None and self._before.custom)
+        both = [one for one in (self._before, self._after) if one is not None]
+        self._custom = any(one.custom for one in both)
+        self._seconds = max(one.seconds for one in both)
         self._store = StoredCalls(plan.store_url) if plan.store_url else None
 
     def take(self, part: Part, beat: Beat) -> Comparison:
@@ -85,13 +89,14 @@ class Comparing:
         Raises:
             DeepguardError: The store failed, or what was named is no policy.
         """
-        beat("", PART_SECONDS)
+        beat.begin("", PART_SECONDS)
         calls = read_part(part, self._store)
         found = Comparison(self._plan.most)
         for recording in calls:
             if self._custom:
-                beat(recording.call.id, 5.0 + 4 * limit_for(len(recording.verdicts)))
-            found.add(self._compare(recording))
+                beat.begin(recording.call.id, STUCK_SECONDS + 2 * self._seconds)
+            found.add(self._compare(recording, beat))
+        beat.begin("", PART_SECONDS)
         return found
 
     def close(self) -> None:
@@ -99,12 +104,12 @@ class Comparing:
         if self._store is not None:
             self._store.close()
 
-    def _compare(self, recording: Recording) -> Comparison:
-        played = self._after.play(recording)
+    def _compare(self, recording: Recording, beat: Beat) -> Comparison:
+        played = self._after.play(recording, beat.pulse)
         after = played.outcome
         before, params = recorded(recording), self._plan.coverage
         if self._before is not None:
-            before, params = self._before.play(recording).outcome, self._before.config.coverage
+            before, params = self._before.play(recording, beat.pulse).outcome, self._before.config.coverage
         seen, truth = blindness(recording), truths(recording.labels)
         found = Comparison(self._plan.most)
         first, suspected = first_verdicts(recording), first_suspicions(recording)
