@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from statistics import median
 
 from bench.results import Row
 from bench.scene import camera_verdict
 from bench.stats import cpu_us
-from deepguard.contracts import Thresholds
 from deepguard.detectors.dataspike.deepfake_streaming_pb2 import DeepfakeStreamingSchema
 from deepguard.guard.judge import Judge
 from deepguard.model import Call, Judgement
 from deepguard.plugins import PluginHost
+from deepguard.thresholds import Thresholds
 
 BASELINE = "parsing its message"
 
@@ -50,6 +50,15 @@ def _advance(*judgements: Judgement) -> Callable[[], object]:
 
     def advance() -> object:
         verdict = next(verdicts)
-        return judge.advance(verdict, verdict.received_at)
+        return _finished(judge.advance(verdict, verdict.received_at))
 
     return advance
+
+
+def _finished(coroutine: Coroutine[object, None, object]) -> object:
+    """The result of a coroutine that waits for nothing, as the judge's does while the policy is deepguard's own."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the judge waited for something")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
-from deepguard.contracts import Detector, Thresholds
+from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard, OnJudged
 from deepguard.model import (
     Call,
@@ -21,6 +21,7 @@ from deepguard.model import (
 )
 from deepguard.plugins import PluginHost
 from deepguard.store.entry import Entry
+from deepguard.thresholds import Thresholds
 
 PARTICIPANT = "caller"
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         PluginConfig,
         Policy,
         PolicyStep,
-        Thresholds,
     )
     from deepguard.errors import ConfigError, DeepguardError, DetectorError, NotifyError, PluginError, StoreError
     from deepguard.guard.guard import Guard
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
     from deepguard.runtime import Runtime
     from deepguard.text import one_line
+    from deepguard.thresholds import After, CombineDetectors, CombineTracks, ScoreBand, Scores, Thresholds
 
 _HOMES = {
     "deepguard.config.models": ("AudioParams", "VideoParams"),
@@ -77,7 +77,6 @@ _HOMES = {
         "PluginConfig",
         "Policy",
         "PolicyStep",
-        "Thresholds",
     ),
     "deepguard.errors": ("ConfigError", "DeepguardError", "DetectorError", "NotifyError", "PluginError", "StoreError"),
     "deepguard.hookspecs": ("hookimpl",),
@@ -120,15 +119,19 @@ _HOMES = {
     "deepguard.net": ("is_loopback",),
     "deepguard.runtime": ("Runtime",),
     "deepguard.text": ("one_line",),
+    "deepguard.thresholds": ("After", "CombineDetectors", "CombineTracks", "ScoreBand", "Scores", "Thresholds"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 # Written out, since type checkers and editors read nothing else.
 __all__ = [
     "Acknowledge",
+    "After",
     "AudioParams",
     "BlindReason",
     "Call",
+    "CombineDetectors",
+    "CombineTracks",
     "ConfigError",
     "Coverage",
     "CoverageChanged",
@@ -170,6 +173,8 @@ __all__ = [
     "SampleFormat",
     "SampleOutcome",
     "SampleRecord",
+    "ScoreBand",
+    "Scores",
     "Source",
     "StoreError",
     "Thresholds",

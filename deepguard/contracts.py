@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -183,31 +183,6 @@ class DetectorType:
     factory: Callable[[Any], Detector]
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """How many verdicts in a row change a level (each at least 1).
-
-    Attributes:
-        suspicious_after: Verdicts of at least ``suspicious`` in a row to rise to SUSPICIOUS.
-        alert_after: Verdicts of ``alert`` in a row to rise to ALERT.
-        clear_after: Verdicts below the present level in a row to fall back.
-
-    Raises:
-        ValueError: One of them is not a whole number of at least 1.
-    """
-
-    suspicious_after: int = 1
-    alert_after: int = 1
-    clear_after: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what no policy could follow, so that the hook that returned it is the one that fails."""
-        for name in ("suspicious_after", "alert_after", "clear_after"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1")
-
-
 class Policy(Protocol):
     """Decides levels from verdicts, for one participant.
 
@@ -239,12 +214,22 @@ class PolicyStep:
         tracks: The level of each track after the verdict.
         participant: The participant's level after the verdict.
         cause: For people: the rule that applied; used when a level changed.
+        rule: The threshold that it is, as a path below ``policy`` in the YAML; empty where there is none.
+        verdicts: On how many of the track's latest verdicts it rests; 0 where that makes no sense.
+        participant_cause: For people: why the participant's level changed, where ``cause`` is not the reason.
+        participant_rule: The threshold that it is, where ``rule`` is not.
+        disagreements: The tracks whose detectors disagree, and for people: what each of them says.
     """
 
     state: Any
-    tracks: dict[Source, Level]
+    tracks: Mapping[Source, Level]
     participant: Level
     cause: str = ""
+    rule: str = ""
+    verdicts: int = 0
+    participant_cause: str = ""
+    participant_rule: str = ""
+    disagreements: Mapping[Source, str] = field(default_factory=dict)
 
 
 __all__ = [
@@ -257,5 +242,4 @@ __all__ = [
     "PluginConfig",
     "Policy",
     "PolicyStep",
-    "Thresholds",
 ]

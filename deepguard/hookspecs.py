@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pluggy
 
-from deepguard.contracts import DetectorType, NotifierType, Policy, Thresholds
+from deepguard.contracts import DetectorType, NotifierType, Policy
 from deepguard.model import Call, Incident, Notification, Transition
+from deepguard.thresholds import Thresholds
 
 PROJECT = "deepguard"
 

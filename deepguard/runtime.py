@@ -135,6 +135,7 @@ class Runtime:
             record=self.dispatcher.record,
             keep_pictures=config.store.pictures,
             settle=lambda: self.dispatcher.drain(SETTLE_SECONDS),
+            policy_seconds=config.policy.time_limit,
         )
         self._guards[call.id] = guard
         return guard

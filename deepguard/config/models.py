@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
+from pydantic import Field, SecretStr, SerializeAsAny, field_validator
 
 from deepguard.config.address import PublicUrl
+from deepguard.config.policy import PolicyParams
+from deepguard.config.section import Section
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
-from deepguard.contracts import PluginConfig, Thresholds
+from deepguard.contracts import PluginConfig
 from deepguard.model import NotificationKind, Source
 from deepguard.net import is_loopback
-
-
-class Section(BaseModel):
-    """Base of every section."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class VideoParams(Section):
@@ -53,20 +49,6 @@ class AudioParams(Section):
     )
 
 
-class ThresholdParams(Section):
-    """Verdicts in a row that change a level."""
-
-    suspicious_after: int = Field(
-        default=1, ge=1, le=1000, description="To rise to SUSPICIOUS: verdicts at least suspicious."
-    )
-    alert_after: int = Field(default=1, ge=1, le=1000, description="To rise to ALERT.")
-    clear_after: int = Field(default=1, ge=1, le=1000, description="To fall back: verdicts below the present level.")
-
-    def thresholds(self) -> Thresholds:
-        """The same values as the policy takes them."""
-        return Thresholds(self.suspicious_after, self.alert_after, self.clear_after)
-
-
 class CoverageParams(Section):
     """When a track counts as blind."""
 
@@ -80,16 +62,6 @@ class CoverageParams(Section):
         description="Seconds that a sample waits for its verdict; also the silence that makes a track blind.",
     )
     notify_after: float = Field(default=10.0, ge=0, le=3600, description="Seconds blind until notifiers are told.")
-
-
-class PolicyParams(Section):
-    """How verdicts become levels."""
-
-    thresholds: ThresholdParams = ThresholdParams()
-    plugin: str | None = Field(
-        default=None,
-        description="A plugin with policy hooks: an installed entry point's name, or a file (./my_policy.py).",
-    )
 
 
 class DetectorEntry(Section):
@@ -331,12 +303,10 @@ __all__ = [
     "NotifierEntry",
     "NotifierRouting",
     "NotifyOn",
-    "PolicyParams",
     "Section",
     "ServerParams",
     "SilenceWindow",
     "StoreParams",
-    "ThresholdParams",
     "VideoParams",
     "Weekday",
 ]

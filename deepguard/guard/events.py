@@ -14,11 +14,13 @@ from deepguard.model import (
     CoverageChanged,
     Delivery,
     DetectorHealth,
+    DisagreementChanged,
     Incident,
     LevelChanged,
     Notification,
     Verdict,
 )
+from deepguard.store.entry import PolicyUsed
 from deepguard.text import BLIND_WORDS, one_line
 
 MAX_MESSAGE = 500
@@ -109,7 +111,29 @@ def level_event(change: LevelChanged) -> LiveEvent:
         "before": str(change.before),
         "after": str(change.after),
         "cause": change.cause,
+        "rule": change.rule,
     }
+
+
+def disagreement_event(change: DisagreementChanged) -> LiveEvent:
+    """The detectors of a track began to disagree, disagree otherwise, or agree again."""
+    return {
+        "type": "disagreement",
+        "at": change.at,
+        "participant": change.participant_id,
+        "source": change.source.value,
+        "text": one_line(change.after, MAX_MESSAGE),
+    }
+
+
+def policy_dict(used: PolicyUsed, failure: str) -> dict[str, Any]:
+    """Which policy decides, and why the built-in one does if another should."""
+    return {"origin": used.origin, "failed": bool(failure), "reason": one_line(failure, MAX_MESSAGE)}
+
+
+def policy_event(at: float, used: PolicyUsed, failure: str) -> LiveEvent:
+    """The call's own policy failed, and the built-in one took over."""
+    return {"type": "policy", "at": at, "policy": policy_dict(used, failure)}
 
 
 def coverage_event(change: CoverageChanged) -> LiveEvent:
@@ -185,6 +209,7 @@ def track_dict(track: Track) -> dict[str, Any]:
         "source": track.source.value,
         "level": str(track.level),
         "coverage": coverage_dict(track.coverage),
+        "disagreement": one_line(track.disagreement, MAX_MESSAGE),
         "last_verdict": verdict_event(last) if last else None,
         "samples": track.ledger.counts.as_dict(),
     }

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 from loguru import logger
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
-from deepguard.contracts import Detector, Thresholds
+from deepguard.contracts import Detector
 from deepguard.errors import DetectorError
 from deepguard.guard import events
 from deepguard.guard.evidence import Evidence
 from deepguard.guard.intake import Intake
-from deepguard.guard.judge import Judge, Judged
+from deepguard.guard.judge import TIME_LIMIT, Judge, Judged
 from deepguard.guard.live import LiveEvent, LiveStream
 from deepguard.guard.observers import Observers
 from deepguard.guard.roster import Roster
@@ -27,7 +27,9 @@ from deepguard.model import (
     Call,
     Delivery,
     DetectorHealth,
+    DisagreementChanged,
     Level,
+    LevelChanged,
     Notification,
     NotificationKind,
     SampleEnded,
@@ -35,7 +37,9 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.plugins import PluginHost
-from deepguard.store.entry import CallBegan, CallEnded, Entry
+from deepguard.store.entry import CallBegan, CallEnded, Entry, PolicyFailed
+from deepguard.store.history import as_written
+from deepguard.thresholds import Thresholds
 
 OPEN_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
@@ -71,6 +75,8 @@ class Guard:
         keep_pictures: bool = False,
         on_judged: OnJudged | None = None,
         settle: Callable[[], Awaitable[object]] | None = None,
+        config_hash: str = "",
+        policy_seconds: float = TIME_LIMIT,
     ) -> None:
         """Prepare to guard ``call``.
 
@@ -87,6 +93,8 @@ class Guard:
             on_judged: Called with each verdict and what followed from it.
             settle: Waits, for a bounded time, until notifications have been delivered: the live stream shows those of
                 the call's end too.
+            config_hash: Hash of the configuration, written down with the call.
+            policy_seconds: Seconds that a plugin's policy may take for one verdict.
         """
         self.call = call
         self.detector = detector
@@ -97,8 +105,15 @@ class Guard:
         self._on_judged = on_judged
         self._settle = settle
         self._observers = Observers(hooks)
+        self._config_hash = config_hash
         self._judge = Judge(
-            call, thresholds=thresholds, hooks=hooks, detector=detector.name, simulated=detector.simulated
+            call,
+            thresholds=thresholds,
+            hooks=hooks,
+            detector=detector.name,
+            simulated=detector.simulated,
+            time_limit=policy_seconds,
+            on_failure=self._policy_failed,
         )
         self._roster = Roster(video, audio)
         self._watch = Watch(
@@ -128,8 +143,9 @@ class Guard:
         self.media.is_open = True
         self._observers.start()
         self._observers.tell("deepguard_call_started", call=self.call)
-        began = CallBegan(self.call, self.detector.name, self.detector.simulated)
+        began = CallBegan(self.call, self.detector.name, self.detector.simulated, self._judge.used, self._config_hash)
         self._record(Entry(call_id=self.call.id, began=began))
+        self._judge.start()
         self._consumer = asyncio.create_task(self._consume(), name=f"deepguard-consume-{self.call.id}")
         self._consumer.add_done_callback(self._on_consumer_done)
         self._watching = asyncio.create_task(self._watch.run(), name=f"deepguard-watch-{self.call.id}")
@@ -237,7 +253,7 @@ class Guard:
             try:
                 match event:
                     case Verdict():
-                        self._on_verdict(event)
+                        await self._on_verdict(event)
                     case SampleEnded():
                         self._on_sample_ended(event)
                     case DetectorHealth():
@@ -256,25 +272,21 @@ class Guard:
             logger.opt(exception=error).error("The detector {} failed", self.detector.name)
         self._watch.detector_failed(f"failed ({type(error).__name__})" if error else "ended before the call")
 
-    def _on_verdict(self, verdict: Verdict) -> None:
+    async def _on_verdict(self, verdict: Verdict) -> None:
         participant = self._roster.participants.get(verdict.participant_id)
         track = participant.tracks.get(verdict.source) if participant else None
         if participant is None or track is None:
             self.ignored_verdicts += 1
             return
-        event = events.verdict_event(verdict)
         # First of all what may fail: a verdict that does not count must not make a track covered.
-        judged = self._judge.advance(verdict, verdict.received_at)
+        verdict = as_written(verdict)
+        event = events.verdict_event(verdict)
+        judged = await self._judge.advance(verdict, verdict.received_at)
         now = time.monotonic()
         track.facts.note_verdict(verdict, now)
         self.live.publish(event)
         for change in judged.changes:
-            if change.source is None:
-                participant.level = change.after
-                self._set_burst(participant)
-            elif (changed := participant.tracks.get(change.source)) is not None:
-                changed.level = change.after
-            self.live.publish(events.level_event(change))
+            self._show(participant, change)
             self._observers.tell("deepguard_transition", transition=change)
         self._watch.review(participant, track, now)
         opened = any(notification.kind is NotificationKind.OPENED for notification in judged.notifications)
@@ -282,13 +294,30 @@ class Guard:
             Entry(
                 call_id=self.call.id,
                 verdict=verdict,
-                transitions=tuple(judged.changes),
+                transitions=judged.changes,
                 notifications=tuple(judged.notifications),
                 picture=self._evidence.of(verdict) if opened else None,
             )
         )
         if self._on_judged is not None:
             self._on_judged(verdict, judged)
+
+    def _show(self, participant: Participant, change: LevelChanged | DisagreementChanged) -> None:
+        if isinstance(change, DisagreementChanged):
+            if (track := participant.tracks.get(change.source)) is not None:
+                track.disagreement = change.after
+            self.live.publish(events.disagreement_event(change))
+            return
+        if change.source is None:
+            participant.level = change.after
+            self._set_burst(participant)
+        elif (changed := participant.tracks.get(change.source)) is not None:
+            changed.level = change.after
+        self.live.publish(events.level_event(change))
+
+    def _policy_failed(self, reason: str) -> None:
+        self.live.publish(events.policy_event(time.time(), self._judge.used, reason))
+        self._record(Entry(call_id=self.call.id, policy_failed=PolicyFailed(reason)))
 
     def _set_burst(self, participant: Participant) -> None:
         for track in participant.tracks.values():
@@ -334,5 +363,6 @@ class Guard:
                 for participant in self._roster.participants.values()
             ],
             "sampling": self._sampling_dict(),
+            "policy": events.policy_dict(self._judge.used, self._judge.failure),
             "recent": recent,
         }

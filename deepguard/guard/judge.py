@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from loguru import logger
 
-from deepguard.contracts import Policy, PolicyStep, Thresholds
+from deepguard.contracts import PolicyStep
+from deepguard.guard.cutoff import CutOffThread
 from deepguard.model import (
     Call,
+    DisagreementChanged,
     Incident,
-    Level,
     LevelChanged,
     Notification,
     NotificationKind,
-    Resolution,
-    Source,
     Verdict,
 )
 from deepguard.plugins import PluginHost
-from deepguard.policy.incidents import IncidentStep, advance, end
-from deepguard.policy.machine import ThresholdPolicy
+from deepguard.policy.choosing import choose
+from deepguard.policy.engine import Decision, Engine
 from deepguard.policy.notifications import incident_notification
+from deepguard.store.entry import PolicyUsed
+from deepguard.text import one_line
+from deepguard.thresholds import Thresholds, as_plain
+
+TIME_LIMIT = 1.0
+"""Seconds that somebody else's policy may take for one verdict, where the configuration does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +35,32 @@ class Judged:
     """What followed from a verdict.
 
     Attributes:
-        changes: Levels that changed: the track's first, then the participant's.
+        changes: What changed: the track's level first, then the participant's, then what detectors disagree about.
         notifications: What is to be told.
     """
 
-    changes: list[LevelChanged]
+    changes: tuple[LevelChanged | DisagreementChanged, ...]
     notifications: list[Notification]
-
-
-@dataclass(slots=True)
-class _Case:
-    """One participant's state."""
-
-    state: Any
-    tracks: dict[Source, Level] = field(default_factory=dict)
-    level: Level = Level.CLEAR
-    incident: Incident | None = None
-
-
-def _check(step: object) -> None:
-    """See that a policy's answer is one, before anything is changed by it.
-
-    Raises:
-        TypeError: It is not.
-    """
-    if not isinstance(step, PolicyStep):
-        raise TypeError(f"advance returned {type(step).__name__}, not PolicyStep")
-    levels = [step.participant, *step.tracks.values()]
-    if not all(isinstance(level, Level) for level in levels) or not all(isinstance(one, Source) for one in step.tracks):
-        raise TypeError("advance returned a PolicyStep whose tracks or participant are not levels")
-    if not isinstance(step.cause, str):
-        raise TypeError("advance returned a PolicyStep whose cause is not text")
 
 
 class Judge:
     """The policy of one call, applied to each participant.
 
     Attributes:
-        policy_failed: Whether the call's own policy failed and the built-in one took over.
+        used: The policy that decides, for people.
+        failure: Why the call's own policy was replaced by the built-in one, for people; empty while it was not.
     """
 
     def __init__(
-        self, call: Call, *, thresholds: Thresholds, hooks: PluginHost, detector: str, simulated: bool
+        self,
+        call: Call,
+        *,
+        thresholds: Thresholds,
+        hooks: PluginHost,
+        detector: str,
+        simulated: bool,
+        time_limit: float = TIME_LIMIT,
+        on_failure: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         """Resolve thresholds and policy through the hooks, once for the call.
 
@@ -81,43 +70,41 @@ class Judge:
             hooks: Where hooks are called.
             detector: The detector's name, for notifications.
             simulated: Whether the verdicts are scripted, for notifications.
+            time_limit: Seconds that somebody else's policy may take for one verdict.
+            on_failure: Told when the built-in policy takes over, with the reason.
         """
-        self.policy_failed = False
+        self.failure = ""
         self._call = call
         self._hooks = hooks
         self._detector = detector
         self._simulated = simulated
-        decided = hooks.first("deepguard_thresholds", call=call, defaults=thresholds)
-        self._thresholds = decided if isinstance(decided, Thresholds) else thresholds
-        policy = hooks.first("deepguard_policy", call=call, thresholds=self._thresholds)
-        self._policy: Policy = policy or ThresholdPolicy(self._thresholds)
-        self._cases: dict[str, _Case] = {}
+        self._on_failure = on_failure
+        chosen = choose(hooks, call, thresholds)
+        self.used = PolicyUsed(chosen.origin, as_plain(chosen.thresholds))
+        self._thresholds = chosen.thresholds
+        self._engine = Engine(call.id, chosen.policy)
+        # deepguard's own policy is trusted to be quick; a thread would cost several times what it does.
+        self._thread = None if chosen.built_in else CutOffThread(f"deepguard-policy-{call.id}", time_limit)
+        self._problems = chosen.problems
+
+    def start(self) -> None:
+        """Tell what was wrong with the hooks, if anything was."""
+        if self._problems:
+            self._failed("; ".join(self._problems))
 
     def open_incident(self, participant_id: str) -> Incident | None:
         """The participant's open incident, if there is one."""
-        case = self._cases.get(participant_id)
-        if case is None or case.incident is None or case.incident.resolved_at is not None:
-            return None
-        return case.incident
+        return self._engine.open_incident(participant_id)
 
-    def advance(self, verdict: Verdict, now: float) -> Judged:
+    async def advance(self, verdict: Verdict, now: float) -> Judged:
         """Take one verdict in.
 
         Args:
             verdict: The verdict.
             now: Unix time in seconds.
         """
-        case = self._cases.get(verdict.participant_id)
-        if case is None:
-            case = self._cases[verdict.participant_id] = _Case(self._initial())
-        step = self._step(case, verdict, now)
-        case.state = step.state
-        changes = self._changes(case, step, verdict, now)
-        notifications = self._carry_incident(
-            case,
-            advance(case.incident, step, call_id=self._call.id, participant_id=verdict.participant_id, now=now),
-        )
-        return Judged(changes, notifications)
+        decision = self._engine.take(verdict, now, await self._ask(verdict, now))
+        return Judged(decision.changes, self._told(decision))
 
     def acknowledge(self, incident_id: str, at: float, by: str) -> bool:
         """Note who acknowledged an incident.
@@ -130,12 +117,7 @@ class Judge:
         Returns:
             Whether it is one of this call's, and news.
         """
-        for case in self._cases.values():
-            incident = case.incident
-            if incident is not None and incident.id == incident_id and incident.acknowledged_at is None:
-                case.incident = replace(incident, acknowledged_at=at, acknowledged_by=by)
-                return True
-        return False
+        return self._engine.acknowledge(incident_id, at, by)
 
     def end(self, now: float) -> list[Notification]:
         """Resolve what is open: the call is over.
@@ -143,62 +125,50 @@ class Judge:
         Args:
             now: Unix time in seconds.
         """
-        notifications: list[Notification] = []
-        for case in self._cases.values():
-            notifications += self._carry_incident(case, end(case.incident, Resolution.CALL_ENDED, now))
-        return notifications
+        self._close_thread()
+        return [told for decision in self._engine.end(now) for told in self._told(decision)]
 
-    def _initial(self) -> Any:
+    async def _ask(self, verdict: Verdict, now: float) -> PolicyStep:
+        if self._thread is None:
+            return self._engine.ask(verdict, now)
         try:
-            return self._policy.initial()
-        except Exception:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
-            self._fall_back()
-            return self._policy.initial()
+            return await self._thread.run(lambda: self._engine.ask(verdict, now))
+        except Exception as error:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
+            kind = "too slow" if isinstance(error, TimeoutError) else type(error).__name__
+            self._fall_back(f"{kind}: {one_line(str(error))}")
+        return self._engine.ask(verdict, now)
 
-    def _step(self, case: _Case, verdict: Verdict, now: float) -> PolicyStep:
-        try:
-            step = self._policy.advance(case.state, verdict, now)
-            _check(step)
-        except Exception:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
-            self._fall_back()
-            return self._policy.advance(case.state, verdict, now)
-        return step
+    def _fall_back(self, reason: str) -> None:
+        self._close_thread()
+        self._engine.fall_back(self._thresholds)
+        self._failed(f"{self.used.origin}: {reason}")
 
-    def _fall_back(self) -> None:
-        logger.opt(exception=True).error(
-            "The alert policy of call {} failed; the built-in policy takes over for this call", self._call.id
-        )
-        self.policy_failed = True
-        policy = ThresholdPolicy(self._thresholds)
-        for case in self._cases.values():
-            # The levels stay: a policy that fails during an alert must not end the alert.
-            case.state = policy.resume(case.tracks)
-        self._policy = policy
+    def _failed(self, reason: str) -> None:
+        logger.error("The alert policy of call {} failed, deepguard's own is used instead: {}", self._call.id, reason)
+        self.failure = reason
+        self._on_failure(reason)
 
-    def _changes(self, case: _Case, step: PolicyStep, verdict: Verdict, now: float) -> list[LevelChanged]:
-        changes = [
-            LevelChanged(self._call.id, verdict.participant_id, source, before, after, now, step.cause)
-            for source, after in step.tracks.items()
-            if (before := case.tracks.get(source, Level.CLEAR)) != after
-        ]
-        if step.participant != case.level:
-            changes.append(
-                LevelChanged(self._call.id, verdict.participant_id, None, case.level, step.participant, now, step.cause)
-            )
-        case.tracks = dict(step.tracks)
-        case.level = step.participant
-        return changes
+    def _close_thread(self) -> None:
+        if self._thread is not None:
+            self._thread.close()
+            self._thread = None
 
-    def _carry_incident(self, case: _Case, step: IncidentStep) -> list[Notification]:
-        incident = step.incident
-        if incident is not None and step.kind is NotificationKind.OPENED:
-            context: dict[str, str] = {}
-            # pluggy gives the plugin that was loaded last first, and that one is to win.
-            for added in reversed(self._hooks.collect("deepguard_enrich", incident=incident)):
-                if isinstance(added, dict):
-                    context.update({str(key): str(value) for key, value in added.items()})
-            incident = replace(incident, context=context)
-        case.incident = incident
-        if incident is None or step.kind is None:
+    def _told(self, decision: Decision) -> list[Notification]:
+        incident = decision.incident
+        if incident is None or decision.kind is None:
             return []
-        return [incident_notification(incident, step.kind, detector=self._detector, simulated=self._simulated)]
+        if decision.kind is NotificationKind.OPENED:
+            incident = replace(incident, context=self._context(incident))
+            self._engine.cases[decision.participant_id].incident = incident
+        return [incident_notification(incident, decision.kind, detector=self._detector, simulated=self._simulated)]
+
+    def _context(self, incident: Incident) -> dict[str, str]:
+        context: dict[str, str] = {}
+        # pluggy gives the plugin that was loaded last first, and that one is to win.
+        for added in reversed(self._hooks.collect("deepguard_enrich", incident=incident)):
+            if isinstance(added, dict):
+                context.update({str(key): str(value) for key, value in added.items()})
+        return context
+
+
+__all__ = ["TIME_LIMIT", "Judge", "Judged"]

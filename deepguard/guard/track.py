@@ -24,6 +24,7 @@ class Track:
         ledger: The samples taken from it.
         level: Its level.
         coverage: Its coverage.
+        disagreement: What its detectors say where they differ; empty while they agree.
         blind_since: Monotonic time since which it is blind, None when covered.
         blindness_told: Whether notifiers were told that it is blind.
     """
@@ -41,6 +42,7 @@ class Track:
         self.facts = TrackFacts(source, since=now)
         self.ledger = SampleLedger()
         self.level = Level.CLEAR
+        self.disagreement = ""
         self.coverage = STARTING
         self.blind_since: float | None = now
         self.blindness_told = False

@@ -17,18 +17,18 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from pydantic import ValidationError
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
-from deepguard.contracts import Thresholds
 from deepguard.detectors.dataspike.client import DataspikeDetector
 from deepguard.detectors.dataspike.config import DataspikeConfig
 from deepguard.errors import DetectorError
 from deepguard.guard.calls import new_call
 from deepguard.guard.guard import Guard
 from deepguard.guard.judge import Judged
-from deepguard.model import Judgement, Level, Source, Verdict
+from deepguard.model import Judgement, Level, LevelChanged, Source, Verdict
 from deepguard.pipeline.processor import DeepfakeGuardProcessor
 from deepguard.pipeline.tracks import track_id_of
 from deepguard.plugins import PluginHost
 from deepguard.text import one_line
+from deepguard.thresholds import Thresholds
 
 BACKLOG = 256
 
@@ -163,7 +163,11 @@ class DataspikeDeepfakeProcessor(DeepfakeGuardProcessor):
         track = (verdict.participant_id, verdict.source)
         kind: EventType | None = None
         for change in judged.changes:
-            if change.source is verdict.source and Level.ALERT in (change.before, change.after):
+            if (
+                isinstance(change, LevelChanged)
+                and change.source is verdict.source
+                and Level.ALERT in (change.before, change.after)
+            ):
                 kind = EventType[change.after.name]
         if verdict.judgement is Judgement.ERROR:
             if track not in self._erring:

@@ -21,6 +21,7 @@ from deepguard.errors import PluginError
 from deepguard.hookspecs import PROJECT
 from deepguard.plugins.checks import check_types, find_faults
 from deepguard.plugins.entry_points import distribution_of, find_entry_points
+from deepguard.plugins.places import place_of
 from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
@@ -49,6 +50,19 @@ class InstalledPlugin:
     version: str
     status: Literal["loaded", "not loaded", "failed"]
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an implementation of a hook returned.
+
+    Attributes:
+        value: The result.
+        place: Which implementation it was, for people: a file and a line.
+    """
+
+    value: Any
+    place: str
 
 
 class PluginHost:
@@ -161,7 +175,18 @@ class PluginHost:
             name: The hook.
             **arguments: All of its arguments.
         """
-        return next(self._results(name, arguments), None)
+        answer = self.answer(name, **arguments)
+        return None if answer is None else answer.value
+
+    def answer(self, name: str, /, *, failures: list[str] | None = None, **arguments: Any) -> Answer | None:
+        """Call a hook until an implementation gives a result, and tell which one did.
+
+        Args:
+            name: The hook.
+            failures: Gets why implementations that raised did so, for people; None: that is logged.
+            **arguments: All of its arguments.
+        """
+        return next(self._answers(name, arguments, failures), None)
 
     def collect(self, name: str, /, **arguments: Any) -> list[Any]:
         """Call every implementation of a hook; one that raises is reported and left out.
@@ -173,7 +198,7 @@ class PluginHost:
         Returns:
             The results that are not None, the plugin that was loaded last first.
         """
-        return list(self._results(name, arguments))
+        return [answer.value for answer in self._answers(name, arguments)]
 
     async def observe(self, name: str, /, **arguments: Any) -> None:
         """Call every implementation of an observer, one after the other, awaiting those that are asynchronous.
@@ -196,7 +221,7 @@ class PluginHost:
         # pluggy keeps them in the order opposite to that of calling.
         return reversed(getattr(self._manager.hook, name).get_hookimpls())
 
-    def _results(self, name: str, arguments: dict[str, Any]) -> Iterator[Any]:
+    def _answers(self, name: str, arguments: dict[str, Any], failures: list[str] | None = None) -> Iterator[Answer]:
         for implementation in self._implementations(name):
             try:
                 result = _call(implementation, arguments)
@@ -204,10 +229,13 @@ class PluginHost:
                     result.close()
                     raise TypeError("returned a coroutine; this hook cannot be asynchronous")
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                _report(implementation, name, error)
+                if failures is None:
+                    _report(implementation, name, error)
+                else:
+                    failures.append(f"{place_of(implementation.function)}: {name} failed: {_reason(error)}")
             else:
                 if result is not None:
-                    yield result
+                    yield Answer(result, place_of(implementation.function))
 
     def _load_entry(self, name: str) -> object:
         entries = self._entries.get(name, [])
@@ -299,4 +327,4 @@ def _origin(entry: EntryPoint) -> str:
     return " ".join(distribution_of(entry))
 
 
-__all__ = ["DEFAULT_POLICY", "InstalledPlugin", "PluginHost"]
+__all__ = ["DEFAULT_POLICY", "Answer", "InstalledPlugin", "PluginHost"]

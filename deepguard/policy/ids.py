@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable
 
@@ -14,4 +15,19 @@ def new_id(prefix: str) -> str:
     return prefix + uuid.uuid4().hex
 
 
-__all__ = ["NewId", "new_id"]
+def incident_id(call_id: str, participant_id: str, opened_at: float) -> str:
+    """Make an incident's id: ``inc_`` and 32 hexadecimal digits.
+
+    It follows from what it is about, so that a call that is played again gives the ids that it had. Whoever does not
+    know the call's id cannot guess it.
+
+    Args:
+        call_id: The call.
+        participant_id: The participant; a participant has one open incident at most.
+        opened_at: When it opened.
+    """
+    about = f"{call_id}\0{participant_id}\0{opened_at!r}".encode("utf-8", "replace")
+    return "inc_" + hashlib.sha256(about).hexdigest()[:32]
+
+
+__all__ = ["NewId", "incident_id", "new_id"]

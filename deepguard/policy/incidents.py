@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deepguard.contracts import PolicyStep
 from deepguard.model import Incident, Level, NotificationKind, Resolution
-from deepguard.policy.ids import NewId, new_id
+from deepguard.policy.ids import incident_id
 
 
 class IncidentStep(NamedTuple):
@@ -29,7 +29,6 @@ def advance(
     call_id: str,
     participant_id: str,
     now: float,
-    make_id: NewId = new_id,
 ) -> IncidentStep:
     """Carry a participant's incident on, after the policy took a verdict in.
 
@@ -43,14 +42,13 @@ def advance(
         call_id: The call.
         participant_id: The participant.
         now: Unix time in seconds.
-        make_id: Makes the id of an incident that opens.
     """
     alerting = tuple(source for source, level in step.tracks.items() if level == Level.ALERT)
     if incident is None or incident.resolved_at is not None:
         if step.participant < Level.ALERT:
             return IncidentStep(incident)
         opened = Incident(
-            id=make_id("inc_"),
+            id=incident_id(call_id, participant_id, now),
             call_id=call_id,
             participant_id=participant_id,
             opened_at=now,

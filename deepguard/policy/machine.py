@@ -1,4 +1,4 @@
-"""The default policy: counts verdicts in a row, each track by itself."""
+"""The default policy: thresholds for each detector of each track, then the detectors together, then the tracks."""
 
 from __future__ import annotations
 
@@ -6,103 +6,203 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deepguard.contracts import PolicyStep, Thresholds
-from deepguard.model import Judgement, Level, Source, Verdict
+from deepguard.contracts import PolicyStep
+from deepguard.model import Level, Source, Verdict
+from deepguard.policy.combining import of_detectors, of_tracks
+from deepguard.policy.opinion import NO_REASON, Opinion, Reason, Rules
+from deepguard.thresholds import Thresholds
 
-# ``error`` and ``unknown`` are left out on purpose: a detector that failed or cannot say has given no evidence, neither
-# for the participant nor against, so such a verdict changes no level and breaks no run. That nobody is watching
-# meanwhile is told by coverage.
-LEVEL_OF = {
-    Judgement.CLEAR: Level.CLEAR,
-    Judgement.SUSPICIOUS: Level.SUSPICIOUS,
-    Judgement.ALERT: Level.ALERT,
-}
+MOST_DETECTORS = 8
+"""Detectors whose opinion of one track is kept; a plugin's detector chooses the names that its verdicts carry."""
+
+_NO_DISAGREEMENT: Mapping[Source, str] = {}
 
 
 class TrackState(NamedTuple):
-    """One track: its level, and how many of its latest verdicts in a row were of each kind.
+    """One track.
 
     Attributes:
-        level: The level now.
-        alert: Latest verdicts in a row that were ``alert``.
-        suspicious: Latest verdicts in a row that were at least ``suspicious``.
-        below_alert: Latest verdicts in a row that were below ``alert``.
-        clear: Latest verdicts in a row that were ``clear``.
+        level: The level.
+        since: When the sample was captured whose verdict brought it about; 0 while no dwell is asked for.
+        opinions: What each detector holds the track for, by name, in alphabetical order.
     """
 
     level: Level = Level.CLEAR
-    alert: int = 0
-    suspicious: int = 0
-    below_alert: int = 0
-    clear: int = 0
+    since: float = 0.0
+    opinions: tuple[tuple[str, Opinion], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyState:
-    """One participant: the tracks that have been judged, in the order of their sources' names."""
+    """One participant.
+
+    Attributes:
+        tracks: The tracks that have been judged, in the order of their sources' names.
+        level: The participant's level.
+        since: When the sample was captured whose verdict brought it about; 0 while no dwell is asked for.
+    """
 
     tracks: tuple[tuple[Source, TrackState], ...] = ()
+    level: Level = Level.CLEAR
+    since: float = 0.0
 
 
 class ThresholdPolicy:
-    """The default policy. Each track has a level of its own; the participant's is the highest of them.
+    """The default policy. Each track has a level of its own, and the participant's follows from them.
 
-    A track rises to SUSPICIOUS or ALERT after as many verdicts in a row as the thresholds say (``alert`` counts toward
-    both), and falls after ``clear_after`` verdicts in a row below its level, to the highest of those. With the default
-    thresholds of 1 each verdict sets its track's level.
+    Each detector holds a track for CLEAR, SUSPICIOUS or ALERT: it rises after as many verdicts as the thresholds say
+    (``alert`` counts toward both), and falls after ``clear_after`` verdicts below its level, to the highest among
+    them. With the default thresholds each verdict sets its track's level, and the participant's is the highest.
     """
 
     def __init__(self, thresholds: Thresholds | None = None) -> None:
         """Follow ``thresholds``; by default 1, 1 and 1."""
         self.thresholds = thresholds or Thresholds()
+        self._rules = Rules(self.thresholds)
 
     def initial(self) -> PolicyState:
         """No track has been judged."""
         return PolicyState()
 
-    def resume(self, levels: Mapping[Source, Level]) -> PolicyState:
-        """Each track at the level that another policy left it at, with no verdicts in a row yet."""
-        return PolicyState(tuple(sorted((source, TrackState(level)) for source, level in levels.items())))
+    def resume(self, levels: Mapping[Source, Level], participant: Level | None = None) -> PolicyState:
+        """Each track at the level that another policy left it at, with no verdicts yet.
+
+        Args:
+            levels: The level of each track.
+            participant: The participant's level; default: the highest.
+        """
+        # Until a detector has judged it anew, a track's level is an opinion of nobody's.
+        tracks = {source: TrackState(level, 0.0, (("", Opinion(level)),)) for source, level in levels.items()}
+        highest = max(levels.values(), default=Level.CLEAR) if participant is None else participant
+        return PolicyState(tuple(sorted(tracks.items())), highest)
 
     def advance(self, state: PolicyState, verdict: Verdict, now: float) -> PolicyStep:
-        """Take one verdict in; ``now`` changes nothing here."""
-        judged = LEVEL_OF.get(verdict.judgement)
-        if judged is None:
-            return _step(state, "")
+        """Take one verdict in; ``now`` only tells how old verdicts are."""
+        at = verdict.received_at if verdict.captured_at is None else verdict.captured_at
         tracks = dict(state.tracks)
-        before = tracks.get(verdict.source, TrackState())
-        after, cause = self._judge(before, judged, verdict.source)
-        tracks[verdict.source] = after
-        return _step(PolicyState(tuple(sorted(tracks.items()))), cause)
+        track = tracks.get(verdict.source, TrackState())
+        opinions = dict(track.opinions)
+        heard = None
+        if self._rules.counts(at, now):
+            before = opinions.get(verdict.detector)
+            if before is None:
+                # What was taken over from another policy goes on as the opinion of whoever speaks first.
+                before = opinions[""]._replace(at=at) if "" in opinions else Opinion()
+            heard = self._rules.advance(before, verdict, at, now)
+        if heard is None:
+            return PolicyStep(state, _levels(state.tracks), state.level, disagreements=_disagreements(tracks))
+        opinion, reason = heard
+        opinions.pop("", None)
+        opinions[verdict.detector] = opinion
+        tracks[verdict.source] = track._replace(opinions=_kept(opinions))
+        return self._levelled(state, tracks, verdict.source, reason, at, now)
 
-    def _judge(self, track: TrackState, judged: Level, source: Source) -> tuple[TrackState, str]:
-        alert = track.alert + 1 if judged is Level.ALERT else 0
-        suspicious = track.suspicious + 1 if judged >= Level.SUSPICIOUS else 0
-        below_alert = track.below_alert + 1 if judged < Level.ALERT else 0
-        clear = track.clear + 1 if judged is Level.CLEAR else 0
+    def _levelled(
+        self,
+        state: PolicyState,
+        tracks: dict[Source, TrackState],
+        judged: Source,
+        reason: Reason,
+        at: float,
+        now: float,
+    ) -> PolicyStep:
+        """Bring the levels up to date with the opinions.
 
-        limits = self.thresholds
-        level, cause = track.level, ""
-        if level < Level.ALERT and alert >= limits.alert_after:
-            level, cause = Level.ALERT, _cause(limits.alert_after, "alert", judged, source)
-        elif level < Level.SUSPICIOUS and suspicious >= limits.suspicious_after:
-            level, cause = Level.SUSPICIOUS, _cause(limits.suspicious_after, "suspicious or alert", judged, source)
-        elif level > Level.CLEAR and clear >= limits.clear_after:
-            level, cause = Level.CLEAR, _cause(limits.clear_after, "clear", judged, source)
-        elif level is Level.ALERT and below_alert >= limits.clear_after:
-            level, cause = Level.SUSPICIOUS, _cause(limits.clear_after, "suspicious or clear", judged, source)
-        return TrackState(level, alert, suspicious, below_alert, clear), cause
+        Args:
+            state: The state until now.
+            tracks: The tracks with their new opinions and their old levels.
+            judged: The track that was judged.
+            reason: Why an opinion of it changed.
+            at: When the sample was captured.
+            now: Unix time in seconds.
+        """
+        counting: dict[Source, Level] = {}
+        changed = False
+        for source, track in tracks.items():
+            fresh = {name: one.level for name, one in track.opinions if self._rules.counts(one.at, now) or not name}
+            wanted = of_detectors(fresh, self.thresholds.detectors)
+            level = self._held(track.level, wanted, track.since, at)
+            if level is not track.level:
+                changed = True
+                since = at if self.thresholds.dwell else 0.0
+                tracks[source] = track._replace(level=level, since=since)
+                if source is not judged:
+                    reason = reason if reason.cause else _too_old(source)
+                elif not reason.cause:
+                    reason = self._other_reason(track.level, level, source)
+            if fresh:
+                counting[source] = level
+        wanted = of_tracks(counting, self.thresholds.tracks)
+        level = self._held(state.level, wanted, state.since, at)
+        since = state.since
+        own = NO_REASON
+        if level is not state.level:
+            since = at if self.thresholds.dwell else 0.0
+            if not changed or self.thresholds.tracks.combine != "any":
+                own = self._participant_reason(state.level, level)
+        after = PolicyState(tuple(sorted(tracks.items())), level, since)
+        return PolicyStep(
+            after,
+            _levels(after.tracks),
+            level,
+            reason.cause,
+            reason.rule,
+            reason.verdicts,
+            own.cause,
+            own.rule,
+            _disagreements(tracks),
+        )
+
+    def _held(self, level: Level, wanted: Level, since: float, at: float) -> Level:
+        """The level to take: a fall waits until the present one has lasted for long enough."""
+        return level if wanted < level and at - since < self.thresholds.dwell else wanted
+
+    def _other_reason(self, before: Level, after: Level, source: Source) -> Reason:
+        if after < before and self.thresholds.dwell:
+            return Reason(f"the {source} was at {before} for {self.thresholds.dwell:g} s", "thresholds.dwell")
+        return Reason(f"the detectors of the {source} together", "thresholds.detectors")
+
+    def _participant_reason(self, before: Level, after: Level) -> Reason:
+        combine = self.thresholds.tracks.combine
+        if combine == "both":
+            cause = (
+                f"sound and picture are both at {after} or above" if after > before else "sound or picture is better"
+            )
+            return Reason(cause, "thresholds.tracks")
+        if combine == "weighted":
+            more = "at least" if after > before else "no longer"
+            level = max(before, after)
+            return Reason(
+                f"{more} {self.thresholds.tracks.share:.0%} of the tracks' weight is at {level} or above",
+                "thresholds.tracks",
+            )
+        return Reason(f"the participant was at {before} for {self.thresholds.dwell:g} s", "thresholds.dwell")
 
 
-def _step(state: PolicyState, cause: str) -> PolicyStep:
-    levels = {source: track.level for source, track in state.tracks}
-    return PolicyStep(state, levels, max(levels.values(), default=Level.CLEAR), cause)
+def _too_old(source: Source) -> Reason:
+    return Reason(f"the verdicts on the {source} are too old to count", "thresholds.max_age")
 
 
-def _cause(count: int, kinds: str, judged: Level, source: Source) -> str:
-    if count == 1:
-        return f"{'an' if judged is Level.ALERT else 'a'} {judged} verdict on the {source}"
-    return f"{count} {kinds} verdicts in a row on the {source}"
+def _levels(tracks: tuple[tuple[Source, TrackState], ...]) -> dict[Source, Level]:
+    return {source: track.level for source, track in tracks}
 
 
-__all__ = ["LEVEL_OF", "PolicyState", "ThresholdPolicy", "TrackState"]
+def _kept(opinions: dict[str, Opinion]) -> tuple[tuple[str, Opinion], ...]:
+    if len(opinions) == 1:
+        return tuple(opinions.items())
+    if len(opinions) > MOST_DETECTORS:
+        del opinions[min(opinions, key=lambda name: opinions[name].at)]
+    return tuple(sorted(opinions.items()))
+
+
+def _disagreements(tracks: Mapping[Source, TrackState]) -> Mapping[Source, str]:
+    """What the detectors of a track say, where they differ."""
+    found = _NO_DISAGREEMENT
+    for source, track in tracks.items():
+        if len(track.opinions) > 1 and len({one.level for _, one in track.opinions}) > 1:
+            said = ", ".join(f"{name}: {one.level}" for name, one in track.opinions)
+            found = {**found, source: said}
+    return found
+
+
+__all__ = ["PolicyState", "ThresholdPolicy", "TrackState"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from deepguard.contracts import Policy, Thresholds
+from deepguard.contracts import Policy
 from deepguard.hookspecs import hookimpl
 from deepguard.policy.machine import ThresholdPolicy
+from deepguard.thresholds import Thresholds
 
 
 @hookimpl(trylast=True)
@@ -15,5 +16,5 @@ def deepguard_thresholds(defaults: Thresholds) -> Thresholds:
 
 @hookimpl(trylast=True)
 def deepguard_policy(thresholds: Thresholds) -> Policy:
-    """Count verdicts in a row."""
+    """Follow the thresholds."""
     return ThresholdPolicy(thresholds)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from deepguard.model import (
+    NO_SIGNALS,
     CoverageChanged,
     DisagreementChanged,
     Incident,
@@ -37,6 +39,29 @@ from deepguard.store.writing import insert
 _CHANGES_INCIDENT = frozenset({NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.RESOLVED})
 
 
+def as_written(verdict: Verdict) -> Verdict:
+    """A verdict as it is when it is read back: what a policy is given live is what a replay gives it.
+
+    Args:
+        verdict: From a detector, which is somebody else's code: its numbers and texts may be anything.
+    """
+    return replace(
+        verdict,
+        participant_id=storable(verdict.participant_id),
+        track_id=storable(verdict.track_id),
+        received_at=moment(verdict.received_at),
+        detector=storable(verdict.detector),
+        model=storable(verdict.model),
+        score=finite(verdict.score),
+        message=storable(verdict.message),
+        sample_id=storable(verdict.sample_id) if verdict.sample_id else None,
+        captured_at=finite(verdict.captured_at),
+        signals={storable(name): _signal(value) for name, value in verdict.signals.items()}
+        if verdict.signals
+        else NO_SIGNALS,
+    )
+
+
 def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) -> None:
     """Write what happened in ``entries``; where it is told is not written here.
 
@@ -52,7 +77,7 @@ def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) 
     if beside:
         db.execute(insert(db, shadows).on_conflict_do_nothing(), beside)
     for table, rows in (
-        (verdicts, [_verdict_row(entry.call_id, entry.verdict) for entry in entries if entry.verdict]),
+        (verdicts, [_verdict_row(entry.call_id, as_written(entry.verdict)) for entry in entries if entry.verdict]),
         (samples, [_sample_row(entry.call_id, sample) for entry in entries for sample in entry.samples]),
         (transitions, [_transition_row(change) for entry in entries for change in entry.transitions]),
         (shadow_transitions, [_shadow_change_row(change) for entry in entries for change in entry.shadow_changes]),
@@ -151,18 +176,18 @@ def _signal(value: Any) -> Any:
 def _verdict_row(call_id: str, verdict: Verdict) -> dict[str, Any]:
     return {
         "call_id": storable(call_id),
-        "received_at": moment(verdict.received_at),
-        "participant_id": storable(verdict.participant_id),
-        "track_id": storable(verdict.track_id),
+        "received_at": verdict.received_at,
+        "participant_id": verdict.participant_id,
+        "track_id": verdict.track_id,
         "source": verdict.source.value,
         "judgement": verdict.judgement.value,
-        "score": finite(verdict.score),
-        "detector": storable(verdict.detector),
-        "model": storable(verdict.model),
-        "message": storable(verdict.message),
-        "sample_id": storable(verdict.sample_id) if verdict.sample_id else None,
-        "captured_at": finite(verdict.captured_at),
-        "signals": to_json({str(name): _signal(value) for name, value in verdict.signals.items()}),
+        "score": verdict.score,
+        "detector": verdict.detector,
+        "model": verdict.model,
+        "message": verdict.message,
+        "sample_id": verdict.sample_id,
+        "captured_at": verdict.captured_at,
+        "signals": to_json(dict(verdict.signals)),
         "blind": verdict.blind.value if verdict.blind else None,
     }
 

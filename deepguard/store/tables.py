@@ -52,7 +52,7 @@ calls = sa.Table(
     sa.Index(None, "started_at"),
 )
 """``policy`` says where the alert policy came from, ``policy_failed`` why the built-in one took over; ``size`` is how
-many bytes what was recorded of the call takes, known once it has ended; ``imported_at`` when it came from another store.
+many bytes what was recorded of the call takes, known once it has ended; ``imported_at`` when it came from elsewhere.
 """
 
 verdicts = sa.Table(

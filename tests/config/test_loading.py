@@ -8,9 +8,9 @@ import pytest
 
 from deepguard.config.loading import default_config, load_config
 from deepguard.config.models import NotifyOn
-from deepguard.contracts import Thresholds
 from deepguard.errors import ConfigError
 from deepguard.model import Call
+from deepguard.thresholds import Thresholds
 
 KEY = {"DATASPIKE_API_KEY": "key-of-the-account"}
 CALL = Call("call-1", 1.0)

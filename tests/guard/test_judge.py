@@ -51,39 +51,39 @@ def alert() -> Any:
     return make_verdict(participant_id="Ada", judgement=Judgement.ALERT)
 
 
-def test_a_policy_that_raises_is_replaced_and_the_alert_it_raised_stays(judge_with: Any) -> None:
+async def test_a_policy_that_raises_is_replaced_and_the_alert_it_raised_stays(judge_with: Any) -> None:
     judge = judge_with(RAISES)
-    opened = judge.advance(alert(), 1.0)
+    opened = await judge.advance(alert(), 1.0)
     assert [one.kind for one in opened.notifications] == [NotificationKind.OPENED]
-    assert not judge.policy_failed
-    after = judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.ERROR), 2.0)
-    assert judge.policy_failed
-    assert (after.changes, after.notifications) == ([], [])
-    cleared = judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.CLEAR), 3.0)
+    assert judge.failure == ""
+    after = await judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.ERROR), 2.0)
+    assert judge.failure
+    assert (after.changes, after.notifications) == ((), [])
+    cleared = await judge.advance(make_verdict(participant_id="Ada", judgement=Judgement.CLEAR), 3.0)
     assert [one.kind for one in cleared.notifications] == [NotificationKind.RESOLVED]
 
 
-def test_a_policy_that_returns_nonsense_is_replaced(judge_with: Any) -> None:
+async def test_a_policy_that_returns_nonsense_is_replaced(judge_with: Any) -> None:
     judge = judge_with(RAISES.replace('raise RuntimeError("a fault in somebody\'s policy")', 'return "ALERT"'))
-    judge.advance(alert(), 1.0)
-    judge.advance(alert(), 2.0)
-    assert judge.policy_failed
+    await judge.advance(alert(), 1.0)
+    await judge.advance(alert(), 2.0)
+    assert judge.failure
     assert judge.open_incident("Ada") is not None
 
 
 @pytest.mark.parametrize(
     "step", ["{}, 2", "{verdict.source: 2}, Level.CLEAR", "None, Level.CLEAR", "{}, Level.CLEAR, 3"]
 )
-def test_a_policy_whose_step_makes_no_sense_is_replaced(judge_with: Any, step: str) -> None:
+async def test_a_policy_whose_step_makes_no_sense_is_replaced(judge_with: Any, step: str) -> None:
     source = RAISES.replace('raise RuntimeError("a fault in somebody\'s policy")', f"return PolicyStep(None, {step})")
     judge = judge_with(source)
-    judge.advance(alert(), 1.0)
-    judge.advance(alert(), 2.0)
-    assert judge.policy_failed
+    await judge.advance(alert(), 1.0)
+    await judge.advance(alert(), 2.0)
+    assert judge.failure
     assert judge.open_incident("Ada") is not None
 
 
-def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
+async def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
     judge = judge_with("""
         from deepguard import Thresholds, hookimpl
 
@@ -92,11 +92,11 @@ def test_thresholds_may_be_overridden_for_a_call(judge_with: Any) -> None:
             assert (call.id, defaults) == ("call", Thresholds())
             return Thresholds(alert_after=2, suspicious_after=2)
     """)
-    assert judge.advance(alert(), 1.0).changes == []
-    assert judge.advance(alert(), 2.0).changes[-1].after is Level.ALERT
+    assert (await judge.advance(alert(), 1.0)).changes == ()
+    assert (await judge.advance(alert(), 2.0)).changes[-1].after is Level.ALERT
 
 
-def test_enrichment_is_merged_and_the_plugin_named_last_wins(judge_with: Any) -> None:
+async def test_enrichment_is_merged_and_the_plugin_named_last_wins(judge_with: Any) -> None:
     plugin = """
         from deepguard import hookimpl
 
@@ -107,13 +107,13 @@ def test_enrichment_is_merged_and_the_plugin_named_last_wins(judge_with: Any) ->
     judge = judge_with(
         plugin.replace("{}", '{"customer": "1", "branch": "north"}'), plugin.replace("{}", '{"customer": "2"}')
     )
-    incident = judge.advance(alert(), 1.0).notifications[0].incident
+    incident = (await judge.advance(alert(), 1.0)).notifications[0].incident
     assert incident.context == {"customer": "2", "branch": "north"}
 
 
-def test_the_end_of_a_call_resolves_what_is_open_once(judge_with: Any) -> None:
+async def test_the_end_of_a_call_resolves_what_is_open_once(judge_with: Any) -> None:
     judge = judge_with()
-    judge.advance(alert(), 1.0)
+    await judge.advance(alert(), 1.0)
     assert judge.open_incident("Ada") is not None
     assert [one.kind for one in judge.end(2.0)] == [NotificationKind.RESOLVED]
     assert judge.end(3.0) == []

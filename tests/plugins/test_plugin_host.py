@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from deepguard.contracts import Thresholds
 from deepguard.errors import PluginError
 from deepguard.model import Call, Incident, Level
 from deepguard.plugins import PluginHost
+from deepguard.thresholds import Thresholds
 
 NOTIFIER = """
 class Config(PluginConfig):
@@ -370,7 +370,7 @@ def test_a_file_brings_a_policy(policy_file):
     policy_file.write_text(
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
-        "from deepguard.contracts import Thresholds\n"
+        "from deepguard.thresholds import Thresholds\n"
         "from deepguard.hookspecs import hookimpl\n"
         "@dataclass\nclass Limits:\n    alert_after: int = 4\n"
         "@hookimpl\ndef deepguard_thresholds(call):\n    return Thresholds(alert_after=Limits().alert_after)\n"

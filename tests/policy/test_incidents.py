@@ -5,24 +5,27 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from deepguard.contracts import PolicyStep, Thresholds
+from deepguard.contracts import PolicyStep
 from deepguard.model import (
     Incident,
     Judgement,
     Resolution,
     Source,
 )
-from deepguard.policy.ids import new_id
+from deepguard.policy.ids import incident_id, new_id
 from deepguard.policy.incidents import advance, end
 from deepguard.policy.machine import ThresholdPolicy
 from deepguard.testing import make_verdict
+from deepguard.thresholds import Thresholds
 from support.stories import ALERT, CAMERA, CLEAR, MICROPHONE, OPENED, RESOLVED, SUSPICIOUS, UPDATED, follow
 
 
 def test_opens_at_alert_and_not_before():
     kinds, incident = follow([(CLEAR, CLEAR), (SUSPICIOUS, SUSPICIOUS), (ALERT, SUSPICIOUS)])
     assert kinds == [None, None, OPENED]
-    assert incident == Incident("inc_1", "c1", "p1", 2.0, ALERT, ALERT, (CAMERA,), 2.0, detail="cause 2")
+    assert incident == Incident(
+        incident_id("c1", "p1", 2.0), "c1", "p1", 2.0, ALERT, ALERT, (CAMERA,), 2.0, detail="cause 2"
+    )
 
 
 def test_updated_when_the_level_or_the_tracks_at_alert_change_while_it_is_open():
@@ -31,7 +34,12 @@ def test_updated_when_the_level_or_the_tracks_at_alert_change_while_it_is_open()
     assert incident.sources == (CAMERA, MICROPHONE)
     kinds, incident = follow([(ALERT, CLEAR), (SUSPICIOUS, CLEAR), (ALERT, CLEAR)])
     assert kinds == [OPENED, UPDATED, UPDATED]
-    assert (incident.id, incident.level, incident.updated_at, incident.detail) == ("inc_1", ALERT, 2.0, "cause 2")
+    assert (incident.id, incident.level, incident.updated_at, incident.detail) == (
+        incident_id("c1", "p1", 0.0),
+        ALERT,
+        2.0,
+        "cause 2",
+    )
 
 
 def test_resolved_when_clear_again_and_the_next_alert_opens_another():
@@ -117,13 +125,13 @@ class OneParticipant(RuleBasedStateMachine):
 
     @invariant()
     def each_incident_is_opened_then_updated_then_resolved_once(self):
-        for incident_id in {told_id for _, told_id in self.told}:
-            kinds = [kind for kind, told_id in self.told if told_id == incident_id]
+        for each in {told_id for _, told_id in self.told}:
+            kinds = [kind for kind, told_id in self.told if told_id == each]
             assert kinds[0] is OPENED
             assert kinds.count(OPENED) == 1
             assert kinds.count(RESOLVED) == (kinds[-1] is RESOLVED)
             # Only the latest may still be open.
-            assert kinds[-1] is RESOLVED or incident_id == self.incident.id
+            assert kinds[-1] is RESOLVED or each == self.incident.id
 
     @invariant()
     def open_exactly_while_suspected_after_an_alert(self):

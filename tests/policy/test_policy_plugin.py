@@ -4,11 +4,11 @@ import pluggy
 import pytest
 
 from deepguard import hookspecs
-from deepguard.contracts import Thresholds
 from deepguard.hookspecs import hookimpl
 from deepguard.model import Call
 from deepguard.policy import plugin
 from deepguard.policy.machine import ThresholdPolicy
+from deepguard.thresholds import Thresholds
 
 CALL = Call("c1", 0.0)
 

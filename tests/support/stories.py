@@ -1,6 +1,5 @@
 """Levels run through the life cycle of an incident."""
 
-import itertools
 from typing import Any
 
 from deepguard.contracts import PolicyStep
@@ -19,7 +18,6 @@ REPEATED, ACKNOWLEDGED = NotificationKind.REPEATED, NotificationKind.ACKNOWLEDGE
 
 def follow(steps, incident: Any = None) -> tuple[list[Any], Any]:
     """Run (camera, microphone) levels through the life cycle; what each step told, and the incident at the end."""
-    numbers = itertools.count(1)
     kinds = []
     for now, (camera, microphone) in enumerate(steps):
         step = PolicyStep(None, {CAMERA: camera, MICROPHONE: microphone}, max(camera, microphone), f"cause {now}")
@@ -29,7 +27,6 @@ def follow(steps, incident: Any = None) -> tuple[list[Any], Any]:
             call_id="c1",
             participant_id="p1",
             now=float(now),
-            make_id=lambda prefix: f"{prefix}{next(numbers)}",
         )
         kinds.append(kind)
     return kinds, incident
