@@ -65,7 +65,7 @@ def wanted(since: str | None, until: str | None, calls: Sequence[str] | None, *,
 
 
 def parse_moment(text: str, option: str, now: float) -> float:
-    """Read a length of time until now (``30d``, ``1h30m``), or a date with or without a time of day, by the local clock.
+    """Read a length of time until now (``30d``, ``1h30m``), or a local date, with a time of day or without.
 
     Args:
         text: What was written.

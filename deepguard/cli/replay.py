@@ -166,8 +166,9 @@ def _lane_lines(name: str, lane: Lane, seconds: float, marks: str) -> Iterator[s
     yield f"    {name:<7} {strip(lane, seconds, WIDTH, marks)} {clock(seconds)}"
     for event in lane.events[:EVENTS]:
         what = {"opens": ", incident opens", "ends": ", incident ends"}.get(event.incident, "")
-        yield f"      {clock(event.at):>8}  {str(event.level).upper() if event.incident == 'opens' else event.level}" + (
-            f"{what}: {one_line(event.cause, 120)}" if event.cause else what
+        yield (
+            f"      {clock(event.at):>8}  {str(event.level).upper() if event.incident == 'opens' else event.level}"
+            + (f"{what}: {one_line(event.cause, 120)}" if event.cause else what)
         )
     more = lane.more + max(0, len(lane.events) - EVENTS)
     if more:

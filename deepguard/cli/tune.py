@@ -154,7 +154,9 @@ class _Evaluation:
                 self.on_tried(done * steps // self.calls - before * steps // self.calls)
 
         # What a process costs to start is worth it only for many plays.
-        return tried(trial, self._parts, jobs=jobs_for(calls * len(thresholds) // 10, False, self._asked), on_played=played)
+        return tried(
+            trial, self._parts, jobs=jobs_for(calls * len(thresholds) // 10, False, self._asked), on_played=played
+        )
 
 
 def _say_all(found: Found, goal: Goal, calls: int, warnings: Sequence[str]) -> None:
@@ -163,8 +165,8 @@ def _say_all(found: Found, goal: Goal, calls: int, warnings: Sequence[str]) -> N
 
     score = found.best.score
     say(
-        f"{plural(calls, 'labelled call', 'labelled calls')}: {plural(score.fake, 'participant is', 'participants are')} "
-        f"known to be fake, {score.genuine} to be genuine. {len(found.tried)} sets of thresholds were tried."
+        f"{plural(calls, 'labelled call', 'labelled calls')}: {score.fake} of their participants are known to be fake, "
+        f"{score.genuine} to be genuine. {len(found.tried)} sets of thresholds were tried."
     )
     for warning in warnings:
         say(f"Warning: {warning}")
@@ -176,7 +178,7 @@ def _say_all(found: Found, goal: Goal, calls: int, warnings: Sequence[str]) -> N
                 _mark(one, found),
                 percent(one.score.recall),
                 rate(one.score.false_alarms_per_hour),
-                seconds(one.score.seconds) if one.score.fake_alerted else "–",
+                seconds(one.score.seconds) if one.score.fake_alerted else "-",
                 *words(one.thresholds).values(),
             )
             for one in shown

@@ -66,9 +66,7 @@ def load_config(
     return _Loading(read_source(path, environ), host, environ, path.parent, policy).config()
 
 
-def default_config(
-    host: Plugins, environ: Mapping[str, str] = os.environ, *, policy: Path | None = None
-) -> Config:
+def default_config(host: Plugins, environ: Mapping[str, str] = os.environ, *, policy: Path | None = None) -> Config:
     """The configuration without a file: the detector that the environment allows, and the log notifier.
 
     Args:

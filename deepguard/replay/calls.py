@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from deepguard.errors import ReplayError
-from deepguard.text import one_line
 
 if TYPE_CHECKING:
     from deepguard.store.recording import Recording

@@ -163,7 +163,13 @@ def _reasons(changed: Changed) -> Iterable[tuple[int, str]]:
     for participant in sorted(first.keys() | then.keys()):
         known = changed.truth.get(participant)
         if participant not in then:
-            yield (0, "missed now") if known is Truth.FAKE else (1, "false alarm gone") if known else (2, "no alert any more")
+            yield (
+                (0, "missed now")
+                if known is Truth.FAKE
+                else (1, "false alarm gone")
+                if known
+                else (2, "no alert any more")
+            )
         elif participant not in first:
             yield (1, "found now") if known is Truth.FAKE else (0, "new false alarm") if known else (2, "new alert")
         elif abs(moved := then[participant] - first[participant]) > SAME_SECONDS:

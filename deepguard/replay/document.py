@@ -61,7 +61,13 @@ def changed_dict(changed: Changed) -> dict[str, Any]:
 
 def _lane_dict(lane: Lane) -> list[dict[str, Any]]:
     return [
-        {"at": event.at, "level": str(event.level), "cause": event.cause, "rule": event.rule, "incident": event.incident}
+        {
+            "at": event.at,
+            "level": str(event.level),
+            "cause": event.cause,
+            "rule": event.rule,
+            "incident": event.incident,
+        }
         for event in lane.events
     ]
 

@@ -12,7 +12,7 @@ from deepguard.replay.tally import Tally
 Better: TypeAlias = Literal["less", "more", ""]
 """Which direction is an improvement, where there is one."""
 
-NOTHING = "–"
+NOTHING = "-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,13 @@ def _range(low: float, high: float) -> str:
     def short(seconds: float) -> str:
         return f"{seconds:g} s" if seconds < 60 else f"{seconds / 60:g} min"
 
-    return f"{short(low)} and more" if math.isinf(high) else f"under {short(high)}" if not low else f"{short(low)} to {short(high)}"
+    return (
+        f"{short(low)} and more"
+        if math.isinf(high)
+        else f"under {short(high)}"
+        if not low
+        else f"{short(low)} to {short(high)}"
+    )
 
 
 def _right(before: Tally, after: Tally) -> Markup | None:
@@ -158,7 +164,8 @@ def _notes(found: Comparison) -> Markup:
         "p",
         {"class": "note"},
         f"Participants alerted only after: {found.newly_alerted:,}, only before: {found.no_longer_alerted:,}, "
-        f"earlier: {found.earlier:,}, later: {found.later:,}. The media is not played again: time blind is as recorded.",
+        f"earlier: {found.earlier:,}, later: {found.later:,}. The media is not played again: time blind is as "
+        "recorded.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
+
 class TookTooLong(BaseException):
     """A policy was cut off. Not an ``Exception``, which a policy may well catch."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ Value: TypeAlias = "str | float | None"
 _EMPTY = frozenset({"meta", "br", "rect", "line", "path", "circle"})
 
 
-def tag(name: str, attributes: dict[str, Value] | None = None, *children: Child) -> Markup:
+def tag(name: str, attributes: Mapping[str, Value] | None = None, *children: Child) -> Markup:
     """One element.
 
     Args:
@@ -47,7 +48,7 @@ def text(said: str) -> Markup:
 
 def name_of(said: str) -> Markup:
     """A name from outside: whatever the direction of its writing, it leaves what stands around it alone."""
-    return tag("bdi", None, one_line(said, 100) or "–")
+    return tag("bdi", None, one_line(said, 100) or "-")
 
 
 def joined(*parts: Child) -> Markup:

@@ -85,10 +85,10 @@ def _same_change(one: LevelChanged, other: LevelChanged) -> bool:
 
 
 def _same_incident(one: Incident, other: Incident) -> bool:
-    if (one.participant_id, one.peak, one.resolution) != (other.participant_id, other.peak, other.resolution):
-        # A process that was lost is no doing of a policy.
-        if one.resolution not in _BY_THE_CALL or other.resolution not in _BY_THE_CALL:
-            return False
+    # A process that was lost is no doing of a policy.
+    ends = {one.resolution, other.resolution}
+    if (one.participant_id, one.peak) != (other.participant_id, other.peak) or (len(ends) > 1 and ends != _BY_THE_CALL):
+        return False
     if set(one.sources) != set(other.sources) or abs(one.opened_at - other.opened_at) > SAME_SECONDS:
         return False
     if one.resolved_at is None or other.resolved_at is None:
@@ -110,9 +110,7 @@ def _told(recording: Recording, changes: Sequence[LevelChanged]) -> int:
                 tracks.setdefault(participant, {})[change.source] = change.after
         step = PolicyStep(None, dict(tracks.get(participant, {})), levels.get(participant, Level.CLEAR))
         before = latest.get(participant, IncidentStep(None)).incident
-        latest[participant] = advance(
-            before, step, call_id=recording.call.id, participant_id=participant, now=at, make_id=lambda prefix: prefix
-        )
+        latest[participant] = advance(before, step, call_id=recording.call.id, participant_id=participant, now=at)
         told += latest[participant].kind is not None
     if recording.ended_at is not None:
         ends = (end(step.incident, Resolution.CALL_ENDED, recording.ended_at) for step in latest.values())

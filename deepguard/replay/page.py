@@ -57,7 +57,8 @@ rect.suspicious{fill:var(--suspicious)}rect.alert{fill:var(--alert)}rect.inciden
 .call{padding:1rem 0;border-top:1px solid var(--faint)}.call:first-of-type{border-top:0}
 .call .what{margin:0 0 .5rem;color:var(--muted);font-size:.875rem}
 .lanes{display:grid;grid-template-columns:3.25rem minmax(0,1fr);gap:.25rem .75rem;margin:0 0 .75rem;align-items:center}
-.lanes .who{grid-column:1/-1;margin:.25rem 0 0;font-weight:600}.known{margin-left:.75rem;color:var(--muted);font-weight:400}
+.lanes .who{grid-column:1/-1;margin:.25rem 0 0;font-weight:600}
+.known{margin-left:.75rem;color:var(--muted);font-weight:400}
 .side{color:var(--muted);font-size:.8125rem}
 details{margin:0 0 .5rem}summary{cursor:pointer;color:var(--muted);font-size:.875rem}
 summary:focus-visible{outline:3px solid var(--after);outline-offset:2px}

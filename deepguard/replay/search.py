@@ -165,7 +165,7 @@ def search(base: Thresholds, evaluate: Evaluate, goal: Goal, *, tries: int, seed
         seed: Where chance begins.
         scores: Whether verdicts have scores.
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - nothing is kept secret by it
     known: dict[Thresholds, Tried] = {}
 
     def attempt(settings: Iterable[Setting]) -> None:

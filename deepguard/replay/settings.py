@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
-from deepguard.thresholds import AfterLike, ScoreBand, Scores, Thresholds, as_after
+from deepguard.thresholds import AfterLike, ScoreBand, Scores, Thresholds, as_after, as_plain
 
 _ALERT: tuple[AfterLike, ...] = (
     *(1, 2, 3, 4, 5, 6, 8, 10),
@@ -67,7 +66,9 @@ class Setting:
             return None
         rise, gap, below = _RISE[self.rise], _GAP[self.fall], _GAP[self.below]
         alert = ScoreBand(rise, round(rise - gap, 2))
-        return Scores(ScoreBand(round(rise - below, 2), round(rise - below - gap, 2)), alert, _HALF_LIFE[self.half_life])
+        return Scores(
+            ScoreBand(round(rise - below, 2), round(rise - below - gap, 2)), alert, _HALF_LIFE[self.half_life]
+        )
 
 
 def first_settings(rng: random.Random, count: int, *, scores: bool) -> list[Setting]:
@@ -154,42 +155,9 @@ def words(thresholds: Thresholds) -> dict[str, str]:
 
 def settings_yaml(thresholds: Thresholds) -> str:
     """Thresholds as they stand in ``deepguard.yaml``."""
-    lines = ["policy:", "  thresholds:"]
-    for name, value in _written(thresholds):
-        lines.append(f"    {name}: {_flow(value)}")
-    return "\n".join(lines) + "\n"
+    import yaml
 
-
-def _written(thresholds: Thresholds) -> Iterator[tuple[str, Any]]:
-    yield "suspicious_after", str(as_after(thresholds.suspicious_after))
-    yield "alert_after", str(as_after(thresholds.alert_after))
-    yield "clear_after", str(as_after(thresholds.clear_after))
-    if thresholds.dwell:
-        yield "dwell", thresholds.dwell
-    if thresholds.max_age is not None:
-        yield "max_age", thresholds.max_age
-    if thresholds.scores is not None:
-        bands = {
-            name: {"rise": band.rise, "fall": band.fall}
-            for name, band in (("suspicious", thresholds.scores.suspicious), ("alert", thresholds.scores.alert))
-        }
-        yield "scores", bands | {"half_life": thresholds.scores.half_life}
-    for name, default in (("tracks", Thresholds().tracks), ("detectors", Thresholds().detectors)):
-        value = getattr(thresholds, name)
-        if value != default:
-            yield name, _section(value, default)
-
-
-def _section(value: Any, default: Any) -> dict[str, Any]:
-    names = ("combine", "quorum", "weights", "share")
-    kept = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    return {name: one for name, one in kept.items() if one != getattr(default, name) or name == "combine"}
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_flow(one)}" for name, one in value.items()) + "}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return yaml.safe_dump({"policy": {"thresholds": as_plain(thresholds)}}, sort_keys=False, default_flow_style=None)
 
 
 __all__ = [

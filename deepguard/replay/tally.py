@@ -203,9 +203,7 @@ class Tally:
         if level is not None and level[0] is not Level.CLEAR:
             self.at_level_ms[str(level[0])] += milliseconds(max(0.0, at - level[1]))
 
-    def _take_incidents(
-        self, outcome: Outcome, suspected: Mapping[str, float], truth: Mapping[str, Truth]
-    ) -> None:
+    def _take_incidents(self, outcome: Outcome, suspected: Mapping[str, float], truth: Mapping[str, Truth]) -> None:
         self.incidents += len(outcome.incidents)
         opened: dict[str, float] = {}
         for incident in outcome.incidents:

@@ -33,8 +33,8 @@ def report(found: Found, goal: Goal, *, calls: int) -> str:
         tag(
             "p",
             {"class": "lead"},
-            f"{calls:,} labelled calls: {best.fake:,} participants are known to be fake, {best.genuine:,} to be genuine. "
-            f"{len(found.tried):,} sets of thresholds were tried. {_asked(goal, found)}",
+            f"{calls:,} labelled calls: {best.fake:,} participants are known to be fake, {best.genuine:,} to be "
+            f"genuine. {len(found.tried):,} sets of thresholds were tried. {_asked(goal, found)}",
         ),
         section("How far to trust this", *(tag("p", {"class": "worse"}, one) for one in told)) if told else None,
         tag(
@@ -47,13 +47,25 @@ def report(found: Found, goal: Goal, *, calls: int) -> str:
                 f"held out: {rate(held.false_alarms_per_hour)}; now: {rate(present.false_alarms_per_hour)}",
             ),
             card("precision", percent(best.precision), f"held out: {percent(held.precision)}"),
-            card("time to alert, median", seconds(best.to_alert.quantile(0.5)), f"now: {seconds(present.to_alert.quantile(0.5))}"),
+            card(
+                "time to alert, median",
+                seconds(best.to_alert.quantile(0.5)),
+                f"now: {seconds(present.to_alert.quantile(0.5))}",
+            ),
         ),
         section(
             "The trade-off",
-            tag("p", {"class": "legend"}, *(tag("span", {"class": f"key {kind}"}, said) for kind, said in _KINDS.items())),
+            tag(
+                "p",
+                {"class": "legend"},
+                *(tag("span", {"class": f"key {kind}"}, said) for kind, said in _KINDS.items()),
+            ),
             curve(_points(found), across="false alarms per call-hour", up="recall", about="Recall over false alarms"),
-            tag("p", {"class": "note"}, "Left is quieter, up finds more fakes. Rest a pointer on a point to see what it is."),
+            tag(
+                "p",
+                {"class": "note"},
+                "Left is quieter, up finds more fakes. Rest a pointer on a point to see what it is.",
+            ),
         ),
         section("Worth choosing from", _table(found)),
         section("To paste into deepguard.yaml", tag("pre", None, _code(settings_yaml(found.best.thresholds)))),
@@ -84,7 +96,8 @@ def _points(found: Found) -> list[Point]:
 
 def _label(one: Tried) -> str:
     told = ", ".join(f"{name} {value}" for name, value in words(one.thresholds).items())
-    return f"recall {percent(one.score.recall)}, {rate(one.score.false_alarms_per_hour)} false alarms per call-hour: {told}"
+    alarms = rate(one.score.false_alarms_per_hour)
+    return f"recall {percent(one.score.recall)}, {alarms} false alarms per call-hour: {told}"
 
 
 def _table(found: Found) -> Markup:
@@ -106,9 +119,7 @@ def _table(found: Found) -> Markup:
 
 def _row(one: Tried, found: Found) -> Markup:
     is_best = one is found.best
-    said = ", ".join(
-        word for word, holds in (("recommended", is_best), ("in use now", one is found.present)) if holds
-    )
+    said = ", ".join(word for word, holds in (("recommended", is_best), ("in use now", one is found.present)) if holds)
     cells = (
         percent(one.score.recall),
         rate(one.score.false_alarms_per_hour),

@@ -124,9 +124,7 @@ class Comparing:
         return found
 
 
-def compare(
-    plan: Plan, parts: Iterable[Part], *, jobs: int, on_played: Told = lambda _count: None
-) -> Comparison:
+def compare(plan: Plan, parts: Iterable[Part], *, jobs: int, on_played: Told = lambda _count: None) -> Comparison:
     """Compare two candidates.
 
     Args:
@@ -224,9 +222,7 @@ def _changed(recording: Recording, before: Outcome, after: Outcome, coverage: tu
 
 def _note_failure(found: Comparison, recording: Recording, played: Played) -> None:
     if played.outcome.failed:
-        found.failures.append(
-            Failure(recording.call.started_at, recording.call.id, played.outcome.failed, played.hung)
-        )
+        found.failures.append(Failure(recording.call.started_at, recording.call.id, played.outcome.failed, played.hung))
     found.hung += played.hung
 
 
