@@ -80,6 +80,10 @@ class ExportError(DeepguardError):
         self.line = line
 
 
+class ReplayError(DeepguardError):
+    """Recorded calls cannot be played again: a policy or a file is not what it has to be; says which and what to do."""
+
+
 class NotifyError(DeepguardError):
     """A notifier could not deliver.
 

@@ -1,0 +1,160 @@
+"""A configuration, and the policy that it names, to play calls through."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepguard.config.finding import find_config
+from deepguard.errors import PluginError, ReplayError
+from deepguard.plugins import PluginHost
+from deepguard.policy.choosing import Chosen, choose
+from deepguard.policy.machine import ThresholdPolicy
+from deepguard.replay.limit import Limit, TookTooLong
+from deepguard.replay.outcome import Outcome
+from deepguard.replay.play import play
+from deepguard.text import one_line
+
+if TYPE_CHECKING:
+    from deepguard.config.models import Config
+    from deepguard.contracts import PolicyStep
+    from deepguard.model import Verdict
+    from deepguard.policy.engine import Engine
+    from deepguard.store.recording import Recording
+
+LOAD_SECONDS = 30.0
+"""What importing a policy's file may take."""
+_LINE = re.compile(r" \(line (\d+)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a candidate is made of, so that each process can make it.
+
+    Attributes:
+        config: The configuration; None: the one that is meant when none is named.
+        policy: A policy's file, in place of the one that the configuration names.
+    """
+
+    config: Path | None = None
+    policy: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call that was played.
+
+    Attributes:
+        outcome: What the policy made of it.
+        hung: Whether the policy was cut off.
+    """
+
+    outcome: Outcome
+    hung: bool = False
+
+
+class Candidate:
+    """A configuration with its plugins loaded.
+
+    Attributes:
+        config: The configuration.
+        custom: Whether somebody else's code decides, or may.
+        seconds: What that may take for one verdict.
+    """
+
+    def __init__(self, named: Named) -> None:
+        """Read the configuration and load its plugins.
+
+        Args:
+            named: Which.
+
+        Raises:
+            ConfigError: Everything that is wrong with the configuration.
+            ReplayError: The policy's file cannot be used; says where it is wrong.
+        """
+        self._named = named
+        try:
+            with _quiet(), Limit(LOAD_SECONDS) as limit:
+                self.config, self._host = limit.run(partial(_load, named))
+        except TookTooLong:
+            name = f"{one_line(str(named.policy))}: " if named.policy else ""
+            raise ReplayError(f"{name}the policy was not loaded within {LOAD_SECONDS:g} s") from None
+        self._thresholds = self.config.policy.thresholds.thresholds()
+        self.seconds = self.config.policy.time_limit
+        self.custom = self.config.policy.plugin is not None or bool(self.config.plugins)
+
+    def play(self, recording: Recording, pulse: Callable[[], None] = lambda: None) -> Played:
+        """Play one call.
+
+        Args:
+            recording: The call.
+            pulse: Called at each sign of life, while somebody else's code decides.
+
+        Raises:
+            ReplayError: What the configuration names is no policy; says where.
+        """
+        if not self.custom:
+            chosen = self._chosen(recording)
+            return Played(play(recording, chosen.policy, chosen.thresholds))
+        cut_off: list[bool] = []
+        with _quiet(), Limit(self.seconds) as limit:
+            try:
+                chosen = limit.run(partial(self._chosen, recording))
+            except TookTooLong:
+                # A hook that does not come to an end; the built-in policy decides.
+                outcome = play(recording, ThresholdPolicy(self._thresholds), self._thresholds)
+                return Played(replace(outcome, failed=f"its hooks took more than {self.seconds:g} s"), hung=True)
+            if chosen.built_in:
+                return Played(play(recording, chosen.policy, chosen.thresholds))
+
+            def ask(engine: Engine, verdict: Verdict) -> PolicyStep:
+                pulse()
+                try:
+                    return limit.run(partial(engine.ask, verdict, verdict.received_at))
+                except TookTooLong:
+                    cut_off.append(True)
+                    raise TimeoutError(f"it took more than {self.seconds:g} s") from None
+
+            outcome = play(recording, chosen.policy, chosen.thresholds, ask)
+        return Played(outcome, bool(cut_off))
+
+    def _chosen(self, recording: Recording) -> Chosen:
+        chosen = choose(self._host, recording.call, self._thresholds)
+        if chosen.problems:
+            raise ReplayError("\n".join(chosen.problems))
+        return chosen
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Whatever a plugin prints is no part of the answer."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _load(named: Named) -> tuple[Config, PluginHost]:
+    if named.policy is not None:
+        _try(named.policy)
+    host = PluginHost()
+    return find_config(named.config, host, policy=named.policy), host
+
+
+def _try(path: Path) -> None:
+    """See that a policy's file can be loaded, by itself: what is wrong is then said of this file."""
+    shown = one_line(str(path))
+    try:
+        PluginHost().load_file(path)
+    except PluginError as error:
+        said = str(error).removeprefix(f"{path.name} ")
+        found = _LINE.search(said)
+        place = f"{shown}:{found[1]}" if found else shown
+        raise ReplayError(f"{place}: {_LINE.sub('', said)}") from None
+
+
+__all__ = ["Candidate", "Named", "Played"]
