@@ -39,6 +39,9 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", help="Calls that began before then: 7d ago, or 2026-11-08.", metavar="WHEN")
 ]
+EditedOption = Annotated[
+    bool, typer.Option("--edited", help="The files were changed or written by hand: lines need no check that fits.")
+]
 CallOption = Annotated[list[str] | None, typer.Option("--call", help="Only this call; may be said several times.")]
 JobsOption = Annotated[
     int | None,
@@ -88,27 +91,28 @@ def parse_moment(text: str, option: str, now: float) -> float:
     return now - parse_duration(text, option, most=LONGEST)
 
 
-def find_calls(files: Sequence[Path] | None, config: Config, which: Wanted) -> Calls:
+def find_calls(files: Sequence[Path] | None, config: Config, which: Wanted, *, edited: bool = False) -> Calls:
     """The calls to play.
 
     Args:
         files: Exported files; none: the store.
         config: The configuration of the store.
         which: Which of them.
+        edited: Whether the files may have been changed by hand.
 
     Raises:
         DeepguardError: The store cannot be used, or does not hold what was named.
     """
-    from deepguard.cli.stored import refuse_missing
+    from deepguard.cli.stored import refuse_missing, whole_call_id
     from deepguard.replay.calls import ExportedCalls
     from deepguard.replay.work import exported, stored
     from deepguard.store.store import Store
 
     if files:
-        return exported(ExportedCalls(files, which))
+        return exported(ExportedCalls(files, which, edited))
     url = config.store.url.get_secret_value()
     refuse_missing(config, Store(url).name)
-    return stored(url, which)
+    return stored(url, which, whole_call_id)
 
 
 @contextlib.contextmanager

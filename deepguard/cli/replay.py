@@ -10,6 +10,7 @@ import typer
 from deepguard.cli.played import (
     CallOption,
     CandidateOption,
+    EditedOption,
     FilesArgument,
     HtmlOption,
     JobsOption,
@@ -42,6 +43,7 @@ NAMES = ("before", "after")
 
 def replay(
     files: FilesArgument = None,
+    edited: EditedOption = False,
     policy: Annotated[
         Path | None, typer.Option("--policy", help="A policy's file to try, in place of the one in the configuration.")
     ] = None,
@@ -73,7 +75,7 @@ def replay(
     custom = candidate.custom or (other is not None and Candidate(other).custom)
     # What the calls were guarded with, as far as one knows: the configuration of their store.
     source = candidate.config if store is None and (files or config is None) else Candidate(Named(store)).config
-    calls = find_calls(files, source, which)
+    calls = find_calls(files, source, which, edited=edited)
     plan = Plan(named, other, source.coverage, calls.store_url, show)
     with progress("Playing calls", calls.count) as on_played:
         found = compare(plan, calls.parts, jobs=jobs_for(calls.count, custom, jobs), on_played=on_played)

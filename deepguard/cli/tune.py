@@ -8,6 +8,7 @@ import typer
 
 from deepguard.cli.played import (
     CandidateOption,
+    EditedOption,
     FilesArgument,
     HtmlOption,
     JobsOption,
@@ -37,6 +38,7 @@ ACROSS, UP = 60, 11
 
 def tune(
     files: FilesArgument = None,
+    edited: EditedOption = False,
     config: CandidateOption = None,
     store: StoreOption = None,
     since: SinceOption = None,
@@ -66,7 +68,7 @@ def tune(
     configure_logs(LogFormat.TEXT)
     candidate = Candidate(Named(which_config(config)))
     source = candidate.config if store is None and (files or config is None) else Candidate(Named(store)).config
-    calls = find_calls(files, source, wanted(since, until, None, labelled=not assume_genuine))
+    calls = find_calls(files, source, wanted(since, until, None, labelled=not assume_genuine), edited=edited)
     evaluation = _Evaluation(calls, seed, jobs, assume_genuine=assume_genuine)
     base = candidate.config.policy.thresholds.thresholds()
     with progress("Trying thresholds", tries) as evaluation.on_tried:

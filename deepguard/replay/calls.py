@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from deepguard.errors import DeepguardError
+from deepguard.text import one_line
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from deepguard.store.recording import Recording
 
 PART = 50
 """Calls that are read in one transaction, and played by one process at a time."""
+
+Meant: TypeAlias = "Callable[[sa.Connection, str], str]"
+"""Finds the id of the call that somebody means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,7 @@ class Wanted:
     Attributes:
         since: Only those that began at this Unix time or later.
         until: Only those that began before it.
-        ids: Only these; empty: all.
+        ids: Only these; the beginning of an id is enough in a store. Empty: all.
         labelled: Only those of which something is known.
     """
 
@@ -54,23 +64,18 @@ class StoredCalls:
             self._runner.close()
             raise
 
-    def ids(self, wanted: Wanted) -> list[str]:
+    def ids(self, wanted: Wanted, meant: Meant) -> list[str]:
         """The calls that are wanted, in the order in which they began.
+
+        Args:
+            wanted: Which.
+            meant: Finds the id of a call that was named.
 
         Raises:
             StoreError: The store failed.
+            DeepguardError: One of those that were named is not there.
         """
-        from deepguard.store import recordings
-
-        return list(
-            self._runner.run(
-                self._store.read(
-                    lambda db: recordings.call_ids(
-                        db, since=wanted.since, until=wanted.until, ids=wanted.ids or None, labelled=wanted.labelled
-                    )
-                )
-            )
-        )
+        return self._runner.run(self._store.read(lambda db: _found(db, wanted, meant)))
 
     def read(self, ids: Sequence[str]) -> list[Recording]:
         """Read calls.
@@ -80,7 +85,7 @@ class StoredCalls:
         """
         from deepguard.store import recordings
 
-        return self._runner.run(self._store.read(lambda db: recordings.read(db, ids, samples=False)))
+        return self._runner.run(self._store.read(lambda db: recordings.read(db, ids, samples=False, shadows=False)))
 
     def close(self) -> None:
         """Close the store."""
@@ -97,11 +102,13 @@ class ExportedCalls:
     Attributes:
         files: The files; ``-`` is standard input.
         wanted: Which of their calls.
+        edited: Whether they may have been changed by hand.
         again: How many calls were left out because they had come before.
     """
 
     files: Sequence[Path]
     wanted: Wanted = Wanted()
+    edited: bool = False
     again: int = 0
     _seen: set[str] = field(default_factory=set)
 
@@ -112,7 +119,7 @@ class ExportedCalls:
             DeepguardError: A file cannot be read, or is no export; says where it is wrong.
         """
         for path in self.files:
-            for recording in _exported(path):
+            for recording in _exported(path, self.edited):
                 if recording.call.id in self._seen:
                     self.again += 1
                 elif self._is_wanted(recording):
@@ -127,6 +134,28 @@ class ExportedCalls:
             and (not wanted.ids or recording.call.id in wanted.ids)
             and (not wanted.labelled or bool(recording.labels))
         )
+
+
+def _found(db: sa.Connection, wanted: Wanted, meant: Meant) -> list[str]:
+    from deepguard.store import recordings
+
+    named = {meant(db, one) for one in wanted.ids}
+    found = recordings.call_ids(db, since=wanted.since, until=wanted.until, labelled=wanted.labelled)
+    return [one for one in found if not named or one in named]
+
+
+def _exported(path: Path, edited: bool) -> Iterator[Recording]:
+    from deepguard.store.export import read_export
+
+    is_stdin = str(path) == "-"
+    shown = "standard input" if is_stdin else one_line(str(path))
+    try:
+        stream: contextlib.AbstractContextManager[IO[bytes]]
+        stream = contextlib.nullcontext(sys.stdin.buffer) if is_stdin else path.open("rb")
+        with stream as content:
+            yield from read_export(content, shown, edited=edited)
+    except OSError as error:
+        raise DeepguardError(f"{shown} cannot be read: {error.strerror or type(error).__name__}") from None
 
 
 def in_parts(calls: Iterable[Recording]) -> Iterator[list[Recording]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from deepguard.model import BlindReason, CoverageChanged, Source
+from deepguard.policy.blindness import Blindness, threshold_of
 
 if TYPE_CHECKING:
     from deepguard.config.models import CoverageParams
@@ -35,7 +36,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Blindness:
+class Seen:
     """What one recorded call says of coverage.
 
     Attributes:
@@ -70,7 +71,7 @@ class Told(NamedTuple):
     regained: int
 
 
-def blindness(recording: Recording) -> Blindness:
+def seen_in(recording: Recording) -> Seen:
     """Read the coverage of each track from what was recorded.
 
     A track is known from its first verdict or its first change of coverage on; until that change its coverage is the
@@ -86,34 +87,29 @@ def blindness(recording: Recording) -> Blindness:
         key = (verdict.participant_id, verdict.source)
         if key not in began:
             began[key] = verdict.received_at
-    return Blindness(
-        {key: tuple(_pieces(found, began.get(key, math.inf), end)) for key, found in sorted(changes.items())}
-    )
+    return Seen({key: tuple(_pieces(found, began.get(key, math.inf), end)) for key, found in sorted(changes.items())})
 
 
-def told(seen: Blindness, params: CoverageParams) -> Told:
+def told(seen: Seen, params: CoverageParams) -> Told:
     """What this configuration would have told.
 
     Args:
-        seen: From ``blindness``.
+        seen: From ``seen_in``.
         params: Its section ``coverage``.
     """
     lost = regained = 0
     for (_, source), pieces in seen.tracks.items():
-        since: float | None = None
-        is_told = False
+        clock = Blindness()
         for piece in pieces:
             if piece.blind is None:
-                regained += is_told
-                since, is_told = None, False
+                regained += clock.ends()
                 continue
-            if since is None:
-                since = piece.begin
-            if is_told or not _worth_telling(source, piece.blind):
-                continue
-            if max(piece.begin, since + params.notify_after) < piece.end:
-                lost += 1
-                is_told = True
+            threshold = threshold_of(params, source, piece.blind)
+            is_told = clock.goes_on(piece.blind, threshold, piece.begin)
+            # Live, somebody looks four times a second; here, at the moment that it falls due.
+            if not is_told and clock.due < piece.end:
+                is_told = clock.goes_on(piece.blind, threshold, max(clock.due, piece.begin))
+            lost += is_told
     return Told(lost, regained)
 
 
@@ -127,9 +123,4 @@ def _pieces(changes: Sequence[CoverageChanged], began: float, end: float) -> Ite
         yield Piece(at, end, blind)
 
 
-def _worth_telling(source: Source, blind: BlindReason) -> bool:
-    # Somebody who listens without speaking, and a share that was ended, are no loss of sight.
-    return blind is not BlindReason.NO_SPEECH and not (source is Source.SCREEN and blind is BlindReason.NO_MEDIA)
-
-
-__all__ = ["Blindness", "Piece", "Told", "blindness", "told"]
+__all__ = ["Piece", "Seen", "Told", "seen_in", "told"]

@@ -16,7 +16,7 @@ from deepguard.model import Judgement, Level
 from deepguard.replay.truth import Truth
 
 if TYPE_CHECKING:
-    from deepguard.replay.coverage import Blindness, Told
+    from deepguard.replay.coverage import Seen, Told
     from deepguard.replay.outcome import Outcome
     from deepguard.store.recording import Recording
 
@@ -150,7 +150,7 @@ class Tally:
         first: Mapping[str, float],
         suspected: Mapping[str, float],
         truth: Mapping[str, Truth],
-        seen: Blindness,
+        seen: Seen,
         told: Told,
     ) -> None:
         """Count one call.

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from deepguard.errors import ReplayError
-from deepguard.replay.calls import PART, ExportedCalls, StoredCalls, Wanted, in_parts
+from deepguard.replay.calls import PART, ExportedCalls, Meant, StoredCalls, Wanted, in_parts
 from deepguard.replay.candidate import Candidate, Named, Played
 from deepguard.replay.compare import Changed, Comparison, Failure, weigh
-from deepguard.replay.coverage import blindness, told
+from deepguard.replay.coverage import seen_in, told
 from deepguard.replay.crew import Beat, work
 from deepguard.replay.outcome import Outcome, recorded, same
 from deepguard.replay.tally import first_suspicions, first_verdicts
@@ -110,7 +110,7 @@ class Comparing:
         before, params = recorded(recording), self._plan.coverage
         if self._before is not None:
             before, params = self._before.play(recording, beat.pulse).outcome, self._before.config.coverage
-        seen, truth = blindness(recording), truths(recording.labels)
+        seen, truth = seen_in(recording), truths(recording.labels)
         found = Comparison(self._plan.most)
         first, suspected = first_verdicts(recording), first_suspicions(recording)
         tolds = told(seen, params), told(seen, self._after.config.coverage)
@@ -175,14 +175,20 @@ class Calls:
     store_url: str = field(default="", repr=False)
 
 
-def stored(url: str, wanted: Wanted) -> Calls:
+def stored(url: str, wanted: Wanted, meant: Meant) -> Calls:
     """Calls of a store.
+
+    Args:
+        url: ``store.url``.
+        wanted: Which calls.
+        meant: Finds the id of a call that was named.
 
     Raises:
         StoreError: It cannot be used.
+        DeepguardError: A call that was named is not there.
     """
     with closing(StoredCalls(url)) as store:
-        ids = store.ids(wanted)
+        ids = store.ids(wanted, meant)
     return Calls([ids[start : start + PART] for start in range(0, len(ids), PART)], len(ids), store_url=url)
 
 
