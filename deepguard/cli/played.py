@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,30 +112,6 @@ def find_calls(files: Sequence[Path] | None, config: Config, which: Wanted, *, e
     url = config.store.url.get_secret_value()
     refuse_missing(config, Store(url).name)
     return stored(url, which, whole_call_id)
-
-
-@contextlib.contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far something is; nothing elsewhere.
-
-    Args:
-        what: What is being done.
-        total: How many steps there are; None when nobody knows.
-
-    Yields:
-        To be told how many steps have been made since.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _count: None
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def write_file(path: Path, text: str) -> None:

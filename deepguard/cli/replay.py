@@ -18,10 +18,10 @@ from deepguard.cli.played import (
     StoreOption,
     UntilOption,
     find_calls,
-    progress,
     wanted,
     write_file,
 )
+from deepguard.cli.progress import progress
 from deepguard.cli.showing import plural, print_json, print_table, say, short
 from deepguard.cli.stored import JsonOption
 from deepguard.text import one_line

@@ -16,10 +16,10 @@ from deepguard.cli.played import (
     StoreOption,
     UntilOption,
     find_calls,
-    progress,
     wanted,
     write_file,
 )
+from deepguard.cli.progress import progress
 from deepguard.cli.showing import plural, print_json, print_table, say
 from deepguard.cli.stored import JsonOption
 from deepguard.errors import DeepguardError
