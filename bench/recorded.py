@@ -68,7 +68,7 @@ def fill(path: Path, calls: int, *, seed: int = 0) -> int:
 
 def recordings(calls: int, seed: int) -> Iterator[Recording]:
     """Calls of ten minutes: a picture every five seconds and a chunk of speech a minute, of one participant."""
-    rng = random.Random(seed)  # noqa: S311 - nothing is kept secret by it
+    rng = random.Random(seed)
     thresholds = Thresholds()
     for number in range(calls):
         began = BEGAN + number * 97.0
@@ -79,7 +79,7 @@ def recordings(calls: int, seed: int) -> Iterator[Recording]:
             ended_at=began + MINUTES * 60.0,
             reason="ended",
             policy=RecordedPolicy("built in", as_plain(thresholds)),
-            verdicts=tuple(_verdicts(rng, call_id, began, is_fake)),
+            verdicts=tuple(sorted(_verdicts(rng, call_id, began, is_fake), key=lambda one: one.received_at)),
         )
         outcome = play(recording, ThresholdPolicy(thresholds), thresholds)
         yield Recording(

@@ -18,7 +18,7 @@ from deepguard.policy.choosing import Chosen, choose
 from deepguard.policy.machine import ThresholdPolicy
 from deepguard.replay.limit import Limit, TookTooLong
 from deepguard.replay.outcome import Outcome
-from deepguard.replay.play import play
+from deepguard.replay.play import place_in_file, play
 from deepguard.text import one_line
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LOAD_SECONDS = 30.0
 """What importing a policy's file may take."""
-_LINE = re.compile(r" \(line (\d+)\)$")
+_LINE = re.compile(r" \((?:[^()]*, )?line (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +102,43 @@ class Candidate:
         if not self.custom:
             chosen = self._chosen(recording)
             return Played(play(recording, chosen.policy, chosen.thresholds))
-        cut_off: list[bool] = []
         with _quiet(), Limit(self.seconds) as limit:
             try:
                 chosen = limit.run(partial(self._chosen, recording))
-            except TookTooLong:
+            except TookTooLong as error:
                 # A hook that does not come to an end; the built-in policy decides.
                 outcome = play(recording, ThresholdPolicy(self._thresholds), self._thresholds)
-                return Played(replace(outcome, failed=f"its hooks took more than {self.seconds:g} s"), hung=True)
-            if chosen.built_in:
-                return Played(play(recording, chosen.policy, chosen.thresholds))
+                failed = f"{place_in_file(error)}its hooks took more than {self.seconds:g} s"
+                return Played(replace(outcome, failed=failed), hung=True)
+            played = self._watched(recording, chosen, limit, pulse)
+        if chosen.problems and not played.outcome.failed:
+            played = replace(played, outcome=replace(played.outcome, failed="; ".join(chosen.problems)))
+        return played
 
-            def ask(engine: Engine, verdict: Verdict) -> PolicyStep:
-                pulse()
-                try:
-                    return limit.run(partial(engine.ask, verdict, verdict.received_at))
-                except TookTooLong:
-                    cut_off.append(True)
-                    raise TimeoutError(f"it took more than {self.seconds:g} s") from None
+    def _watched(self, recording: Recording, chosen: Chosen, limit: Limit, pulse: Callable[[], None]) -> Played:
+        """Play a call through somebody else's policy, which is cut off when it takes too long."""
+        if chosen.built_in:
+            return Played(play(recording, chosen.policy, chosen.thresholds))
+        cut_off = False
 
-            outcome = play(recording, chosen.policy, chosen.thresholds, ask)
-        return Played(outcome, bool(cut_off))
+        def ask(engine: Engine, verdict: Verdict) -> PolicyStep:
+            nonlocal cut_off
+            pulse()
+            try:
+                return limit.run(partial(engine.ask, verdict, verdict.received_at))
+            except TookTooLong as error:
+                cut_off = True
+                raise TimeoutError(f"it took more than {self.seconds:g} s").with_traceback(
+                    error.__traceback__
+                ) from None
+
+        outcome = play(recording, chosen.policy, chosen.thresholds, ask)
+        return Played(outcome, cut_off)
 
     def _chosen(self, recording: Recording) -> Chosen:
         chosen = choose(self._host, recording.call, self._thresholds)
-        if chosen.problems:
-            raise ReplayError("\n".join(chosen.problems))
+        if chosen.faults:
+            raise ReplayError("\n".join(chosen.faults))
         return chosen
 
 
@@ -148,6 +159,8 @@ def _load(named: Named) -> tuple[Config, PluginHost]:
 def _try(path: Path) -> None:
     """See that a policy's file can be loaded, by itself: what is wrong is then said of this file."""
     shown = one_line(str(path))
+    if not path.is_file():
+        raise ReplayError(f"{shown}: there is no such file")
     try:
         PluginHost().load_file(path)
     except PluginError as error:

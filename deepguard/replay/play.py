@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deepguard.model import Incident, LevelChanged, Resolution, Verdict
+from deepguard.plugins.host import FILE_MODULE
+from deepguard.plugins.places import shortest
 from deepguard.policy.engine import Engine
 from deepguard.replay.outcome import Outcome
 from deepguard.text import one_line
@@ -67,17 +70,21 @@ def _end_of(recording: Recording, ended_at: float) -> float:
     return ended_at
 
 
-def _reason(error: BaseException) -> str:
+def place_in_file(error: BaseException) -> str:
+    """The line of a plugin's file that an error came from, to begin a message with; empty when there is none."""
     place = ""
     trace: Any = error.__traceback__
     while trace is not None:
-        # The last frame of the policy's own: what it calls may lie in a library.
-        code = trace.tb_frame.f_code
-        if trace.tb_frame.f_globals.get("__name__", "").startswith("_deepguard_file_"):
-            place = f"{code.co_filename}:{trace.tb_lineno}: "
+        # The last frame of the file's own: what it calls may lie in a library.
+        if trace.tb_frame.f_globals.get("__name__", "").startswith(FILE_MODULE):
+            place = f"{one_line(shortest(Path(trace.tb_frame.f_code.co_filename)))}:{trace.tb_lineno}: "
         trace = trace.tb_next
+    return place
+
+
+def _reason(error: BaseException) -> str:
     words = one_line(str(error), 160)
-    return f"{place}{type(error).__name__}{f': {words}' if words else ''}"
+    return f"{place_in_file(error)}{type(error).__name__}{f': {words}' if words else ''}"
 
 
-__all__ = ["Ask", "play"]
+__all__ = ["Ask", "place_in_file", "play"]

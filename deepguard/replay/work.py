@@ -140,8 +140,11 @@ def compare(plan: Plan, parts: Iterable[Part], *, jobs: int, on_played: Told = l
     for one in work(parts, partial(Comparing, plan), jobs):
         found.add(one)
         if found.hung > MOST_HUNG:
-            calls = ", ".join(one_line(failure.call_id, 64) for failure in found.failures if failure.hung)
-            raise ReplayError(f"the policy does not come to an end, in {found.hung} calls so far: {calls}")
+            first = next(failure for failure in found.failures if failure.hung)
+            raise ReplayError(
+                f"{first.reason}, in call {one_line(first.call_id, 64)} and in {found.hung - 1} more: the rest was not "
+                "tried"
+            )
         on_played(one.after.calls)
     found.changed.sort()
     return found
