@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from deepguard.model import (
@@ -35,35 +38,50 @@ FAKES = 0.1
 LABELLED = 0.2
 BEGAN = 1_795_000_000.0
 BATCH = 100
+DIFFERENT = 500
+"""Calls that differ; more are copies of them, on later days."""
+
+_NEW_IDS = {"verdicts": {"id": "NULL"}, "transitions": {"id": "NULL"}, "incidents": {"id": "id || :copy"}}
+_NEW_IDS |= {"labels": {"subject": "subject || :copy"}, "calls": {"id": "id || :copy"}}
+_TIMES = ("at", "started_at", "ended_at", "received_at", "captured_at", "opened_at", "updated_at", "resolved_at")
 
 
-def fill(path: Path, calls: int, *, seed: int = 0) -> int:
+def fill(path: Path, calls: int, *, seed: int = 0) -> None:
     """Make a store of calls that were guarded with the default thresholds.
 
     Args:
         path: The SQLite file.
         calls: How many calls.
         seed: Where chance begins.
-
-    Returns:
-        How many verdicts they have.
     """
+    asyncio.run(_write(path, min(calls, DIFFERENT), seed))
+    with closing(sqlite3.connect(path)) as db, db:
+        for number in range(1, -(-calls // DIFFERENT)):
+            _copy(db, number, min(DIFFERENT, calls - number * DIFFERENT))
 
-    async def run() -> int:
-        store = Store(f"sqlite:///{path}")
-        await store.open()
-        verdicts = 0
-        try:
-            made = recordings(calls, seed)
-            for _ in range(0, calls, BATCH):
-                part = [one for _, one in zip(range(BATCH), made, strict=False)]
-                verdicts += sum(len(one.verdicts) for one in part)
-                await store.write(lambda db, part=part: write_recordings(db, part))
-        finally:
-            await store.close()
-        return verdicts
 
-    return asyncio.run(run())
+async def _write(path: Path, calls: int, seed: int) -> None:
+    store = Store(f"sqlite:///{path}")
+    await store.open()
+    try:
+        made = recordings(calls, seed)
+        while part := list(islice(made, BATCH)):
+            await store.write(lambda db, part=part: write_recordings(db, part))
+    finally:
+        await store.close()
+
+
+def _copy(db: sqlite3.Connection, number: int, calls: int) -> None:
+    """Copy the first calls of the store, with new ids and so many days later."""
+    values = {"copy": f"-{number}", "later": number * 86400.0, "calls": calls}
+    first = "SELECT id FROM calls WHERE id NOT LIKE '%-%-%-%' ORDER BY id LIMIT :calls"
+    for table, new in _NEW_IDS.items():
+        names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        new |= {"call_id": "call_id || :copy"} | {name: f'"{name}" + :later' for name in _TIMES}
+        made = ", ".join(new.get(name, f'"{name}"') for name in names)
+        key = "id" if table == "calls" else "call_id"
+        written = ", ".join(f'"{name}"' for name in names)
+        db.execute(f"INSERT INTO {table} ({written}) SELECT {made} FROM {table} WHERE {key} IN ({first})", values)
 
 
 def recordings(calls: int, seed: int) -> Iterator[Recording]:

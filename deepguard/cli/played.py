@@ -18,6 +18,7 @@ from deepguard.text import one_line
 if TYPE_CHECKING:
     from deepguard.config.models import Config
     from deepguard.replay.calls import Wanted
+    from deepguard.replay.candidate import Candidate
     from deepguard.replay.work import Calls
 
 LONGEST = 3650 * 86400.0
@@ -30,7 +31,10 @@ CandidateOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration to try; default: the one that is in use.")
 ]
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The configuration whose store holds the calls; default: the one in use.")
+    Path | None,
+    typer.Option(
+        "--store", help="The configuration whose store holds the calls; default: deepguard.yaml here, else --config."
+    ),
 ]
 SinceOption = Annotated[
     str | None, typer.Option("--since", help="Calls that began since then: 30d ago, or 2026-11-01.", metavar="WHEN")
@@ -88,6 +92,27 @@ def parse_moment(text: str, option: str, now: float) -> float:
                 f"{option}: '{one_line(text, 40)}' is no date; write 2026-11-01, or 2026-11-01T08:30"
             ) from None
     return now - parse_duration(text, option, most=LONGEST)
+
+
+def source_of(candidate: Candidate, config: Path | None, store: Path | None, files: Sequence[Path] | None) -> Config:
+    """The configuration whose store holds the calls, and that they were guarded with as far as one knows.
+
+    Args:
+        candidate: What is tried.
+        config: The configuration that was named for it.
+        store: The one that was named for the store.
+        files: Exported files in place of a store.
+
+    Raises:
+        ConfigError: Everything that is wrong with it.
+    """
+    from deepguard.config.finding import which_config
+    from deepguard.replay.candidate import Candidate, Named
+
+    # One that is tried need not name the store; but where no other is in use, it is the only one that can.
+    if store is None and (files or config is None or which_config(None) is None):
+        return candidate.config
+    return Candidate(Named(store)).config
 
 
 def find_calls(files: Sequence[Path] | None, config: Config, which: Wanted, *, edited: bool = False) -> Calls:

@@ -18,6 +18,7 @@ from deepguard.cli.played import (
     StoreOption,
     UntilOption,
     find_calls,
+    source_of,
     wanted,
     write_file,
 )
@@ -74,7 +75,7 @@ def replay(
     other = None if against is None else Named(against)
     custom = candidate.custom or (other is not None and Candidate(other).custom)
     # What the calls were guarded with, as far as one knows: the configuration of their store.
-    source = candidate.config if store is None and (files or config is None) else Candidate(Named(store)).config
+    source = source_of(candidate, config, store, files)
     calls = find_calls(files, source, which, edited=edited)
     plan = Plan(named, other, source.coverage, calls.store_url, show)
     with progress("Playing calls", calls.count) as on_played:

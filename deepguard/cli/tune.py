@@ -16,6 +16,7 @@ from deepguard.cli.played import (
     StoreOption,
     UntilOption,
     find_calls,
+    source_of,
     wanted,
     write_file,
 )
@@ -67,7 +68,7 @@ def tune(
 
     configure_logs(LogFormat.TEXT)
     candidate = Candidate(Named(which_config(config)))
-    source = candidate.config if store is None and (files or config is None) else Candidate(Named(store)).config
+    source = source_of(candidate, config, store, files)
     calls = find_calls(files, source, wanted(since, until, None, labelled=not assume_genuine), edited=edited)
     evaluation = _Evaluation(calls, seed, jobs, assume_genuine=assume_genuine)
     base = candidate.config.policy.thresholds.thresholds()
