@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -58,9 +58,14 @@ class Outcome:
 
 def recorded(recording: Recording) -> Outcome:
     """What was made of a call when it happened, as it was written down."""
-    incidents = sorted((stored.incident for stored in recording.incidents), key=lambda one: (one.opened_at, one.id))
+    incidents = in_order(stored.incident for stored in recording.incidents)
     changes = recording.levels
-    return Outcome(changes, tuple(incidents), _told(recording, changes), recording.policy.failed)
+    return Outcome(changes, incidents, _told(recording, changes), recording.policy.failed)
+
+
+def in_order(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """Incidents in the order in which they opened."""
+    return tuple(sorted(incidents, key=lambda one: (one.opened_at, one.id)))
 
 
 def same(one: Outcome, other: Outcome) -> bool:
@@ -118,4 +123,4 @@ def _told(recording: Recording, changes: Sequence[LevelChanged]) -> int:
     return told
 
 
-__all__ = ["SAME_SECONDS", "Outcome", "recorded", "same"]
+__all__ = ["SAME_SECONDS", "Outcome", "in_order", "recorded", "same"]

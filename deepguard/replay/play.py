@@ -10,7 +10,7 @@ from deepguard.model import Incident, LevelChanged, Resolution, Verdict
 from deepguard.plugins.host import FILE_MODULE
 from deepguard.plugins.places import shortest
 from deepguard.policy.engine import Engine
-from deepguard.replay.outcome import Outcome
+from deepguard.replay.outcome import Outcome, in_order
 from deepguard.text import one_line
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def play(recording: Recording, policy: Policy, thresholds: Thresholds, ask: Ask 
             if decision.incident is not None:
                 told += 1
                 incidents[decision.incident.id] = decision.incident
-    return Outcome(tuple(changes), tuple(incidents.values()), told, failed)
+    return Outcome(tuple(changes), in_order(incidents.values()), told, failed)
 
 
 def _end_of(recording: Recording, ended_at: float) -> float:
