@@ -32,6 +32,8 @@ LOAD_SECONDS = 30.0
 """What importing a policy's file may take."""
 _LINE = re.compile(r" \((?:[^()]*, )?line (\d+)\)")
 
+_HOOK = re.compile(r"\bdeepguard_\w+")
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -166,8 +168,19 @@ def _try(path: Path) -> None:
     except PluginError as error:
         said = str(error).removeprefix(f"{path.name} ")
         found = _LINE.search(said)
-        place = f"{shown}:{found[1]}" if found else shown
+        line = found[1] if found else _line_of_hook(path, said)
+        place = f"{shown}:{line}" if line else shown
         raise ReplayError(f"{place}: {_LINE.sub('', said)}") from None
+
+
+def _line_of_hook(path: Path, said: str) -> int | None:
+    """The line of the hook that an error names, where the error does not say it."""
+    named = _HOOK.search(said)
+    if named is None:
+        return None
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    begins = re.compile(rf"\s*(async\s+)?def\s+{named[0]}\b")
+    return next((number for number, line in enumerate(lines, 1) if begins.match(line)), None)
 
 
 __all__ = ["Candidate", "Named", "Played"]

@@ -7,6 +7,7 @@ dies has to be named.
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from deepguard.errors import DeepguardError, ReplayError
@@ -23,6 +25,14 @@ from deepguard.text import one_line
 START_SECONDS = 120.0
 """What a process may take until it is ready."""
 END_SECONDS = 5.0
+
+
+def _reduced(mapping: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return MappingProxyType, (dict(mapping),)
+
+
+# Calls of exported files go from process to process, and verdicts without signals share one empty mapping.
+copyreg.pickle(MappingProxyType, _reduced)
 
 
 class Beat:

@@ -25,9 +25,11 @@ class Limit:
         self.seconds = seconds
         self._inside = False
         self._before: object = None
+        self._timer = (0.0, 0.0)
 
     def __enter__(self) -> Self:
         """Take over the alarm of the process."""
+        self._timer = signal.setitimer(signal.ITIMER_REAL, 0)
         self._before = signal.signal(signal.SIGALRM, self._alarm)
         return self
 
@@ -37,6 +39,7 @@ class Limit:
         """Give it back."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)  # pyright: ignore[reportArgumentType] - what it was
+        signal.setitimer(signal.ITIMER_REAL, *self._timer)
 
     def run(self, work: Callable[[], Result]) -> Result:
         """Do something of a policy's.
