@@ -27,8 +27,12 @@ START_SECONDS = 120.0
 END_SECONDS = 5.0
 
 
+def _read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
 def _reduced(mapping: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
-    return MappingProxyType, (dict(mapping),)
+    return _read_only, (dict(mapping),)
 
 
 # Calls of exported files go from process to process, and verdicts without signals share one empty mapping.

@@ -58,7 +58,7 @@ def joined(*parts: Child) -> Markup:
 
 def _value(value: str | float) -> str:
     if isinstance(value, str):
-        return value
+        return one_line(value, LONGEST)
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 

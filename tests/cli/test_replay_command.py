@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ def exported(path: Path, *calls: Recording) -> Path:
 
 def using(source: str, changed: str) -> str:
     assert source in POLICY
-    return POLICY.replace(source, dedent(changed))
+    return POLICY.replace(source, changed)
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ async def test_a_policy_from_a_file_whose_chatter_is_no_part_of_the_answer(folde
         ),
         ("    def advance", "    async def advance", "mine.py:8: Mine.advance must not be 'async def'"),
         ("return Mine()", "return Mine", "mine.py:12: deepguard_policy returned the class Mine; return an object"),
-        ("return Mine()", "return 7", "mine.py:12: the policy int has no advance(state, verdict, now)"),
+        ("return Mine()", "return 7", "mine.py:12: the policy int has no initial()"),
         (
             "def deepguard_policy",
             "async def deepguard_policy",
@@ -214,8 +213,8 @@ async def test_a_policy_that_raises_is_counted_and_replaced(folder: Path) -> Non
 
 async def test_a_policy_that_hangs_is_cut_off_and_counted(folder: Path) -> None:
     (folder / "deepguard.yaml").write_text("policy: {time_limit: 0.2}")
-    hangs = 'while call_id == "call-found":\n            pass'.replace("call_id", "verdict.track_id")
-    (folder / "mine.py").write_text(using('print("chatter")', hangs.replace('"call-found"', '"hang"')))
+    hangs = 'while verdict.track_id == "hang":\n            pass'
+    (folder / "mine.py").write_text(using('print("chatter")', hangs))
     stuck = replace(
         CALLS[0].verdicts[2], track_id="hang", participant_id="Bo", received_at=CALLS[0].verdicts[5].received_at + 1
     )
@@ -252,11 +251,9 @@ class Page(HTMLParser):
 
 
 async def test_a_report_shows_hostile_names_and_fetches_nothing(folder: Path) -> None:
-    verdicts = CALLS[0].verdicts
     odd = call("odd", "csaaac", Label.CONFIRMED, who=HOSTILE)
     odd = replace(odd, call=replace(odd.call, id=HOSTILE), labels=(), incidents=())
     exported(folder / "odd.jsonl", odd)
-    assert verdicts
     code, out, err = await command("replay", "odd.jsonl", "-c", "new.yaml", "--html", "r.html", cwd=folder)
     assert (code, err) == (0, "")
     assert all(line.isprintable() for line in out.splitlines())
