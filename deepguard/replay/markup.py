@@ -42,8 +42,10 @@ def tag(name: str, attributes: Mapping[str, Value] | None = None, *children: Chi
 
 
 def text(said: str) -> Markup:
-    """A text from anywhere, escaped and on one line."""
-    return Markup(escape(one_line(said, LONGEST)))
+    """A text from anywhere, escaped and on one line. A space at either end stays: a sentence may go on beside it."""
+    shown = one_line(said, LONGEST)
+    before, after = (" " if shown and edge == " " else "" for edge in (said[:1], said[-1:]))
+    return Markup(escape(f"{before}{shown}{after}"))
 
 
 def name_of(said: str) -> Markup:

@@ -21,7 +21,7 @@ h2{margin:0 0 .75rem;font-size:1.125rem;line-height:1.3}
 h3{margin:0 0 .25rem;font-size:1rem;line-height:1.4;overflow-wrap:anywhere}
 p{margin:0 0 .75rem;overflow-wrap:anywhere}
 .lead,.note,.muted{color:var(--muted)}.note{font-size:.875rem;margin:.75rem 0 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;margin:1.25rem 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.25rem 0}
 .card,section{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .card{padding:.875rem 1rem}.card p{margin:0}
 .card .big{font-size:1.5rem;font-weight:650;line-height:1.25;font-variant-numeric:tabular-nums}
@@ -33,7 +33,7 @@ section{padding:clamp(1rem,3vw,1.5rem);margin:0 0 1rem}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.375rem .75rem;border-bottom:1px solid var(--faint);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}
-th{color:var(--muted);font-size:.875rem;font-weight:600}tr:last-child td{border-bottom:0}
+th{color:var(--muted);font-size:.875rem;font-weight:600;white-space:normal}tr:last-child td{border-bottom:0}
 td.text{white-space:normal;text-align:left;overflow-wrap:anywhere}tr.chosen td{font-weight:650}
 .better{color:var(--good);font-weight:600}.worse{color:var(--bad);font-weight:600}
 .legend{display:flex;gap:1.25rem;margin:0 0 .5rem;color:var(--muted);font-size:.875rem}
@@ -46,13 +46,13 @@ background:var(--tone)}
 .canvas svg{display:block;width:100%;height:9rem;overflow:visible}
 .canvas.tall svg{height:15rem}.canvas.lane svg{height:1.625rem}
 .axis{display:flex;justify-content:space-between;color:var(--muted);font-size:.8125rem;font-variant-numeric:tabular-nums}
-.axis.one{justify-content:center}
+.axis.few{justify-content:space-around}
 rect.before{fill:var(--before)}rect.after{fill:var(--after)}rect.clear{fill:var(--clear)}
 rect.suspicious{fill:var(--suspicious)}rect.alert{fill:var(--alert)}rect.incident{fill:var(--ink)}
 .grid{stroke:var(--line);vector-effect:non-scaling-stroke}
 .front{fill:none;stroke:var(--after);stroke-width:2;vector-effect:non-scaling-stroke}
 .point{fill:none;stroke-linecap:round;stroke-width:9;stroke:var(--after);vector-effect:non-scaling-stroke}
-.point.other{stroke-width:6;stroke:var(--line)}.point.present{stroke-width:12;stroke:var(--before)}
+.point.other{stroke-width:6;stroke:var(--muted);opacity:.5}.point.present{stroke-width:12;stroke:var(--before)}
 .point.chosen{stroke-width:14;stroke:var(--alert)}
 .call{padding:1rem 0;border-top:1px solid var(--faint)}.call:first-of-type{border-top:0}
 .call .what{margin:0 0 .5rem;color:var(--muted);font-size:.875rem}

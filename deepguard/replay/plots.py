@@ -69,7 +69,7 @@ def pairs_of_bars(bars: Sequence[Bars], *, unit: str, about: str, whole: bool = 
         {"class": "plot"},
         tag("span", {"class": "top"}, f"{_short(top)} {unit}"),
         tag("div", {"class": "canvas"}, picture),
-        _axis([one.label for one in bars]),
+        _axis([one.label for one in bars], under=True),
     )
 
 
@@ -180,10 +180,15 @@ def _grid(height: float = HEIGHT) -> Markup:
     )
 
 
-def _axis(labels: Sequence[str]) -> Markup:
-    """The first label, the last, and one between them."""
+def _axis(labels: Sequence[str], *, under: bool = False) -> Markup:
+    """The first label, the last, and one between them.
+
+    Args:
+        labels: All labels.
+        under: Whether each of so few that all are shown stands under its own bars.
+    """
     few = [labels[0], labels[len(labels) // 2], labels[-1]] if len(labels) > 3 else list(labels)
-    kind = "axis one" if len(few) == 1 else "axis"
+    kind = "axis few" if under and len(labels) <= 3 else "axis"
     return tag("div", {"class": kind}, *(tag("span", None, label) for label in few))
 
 

@@ -102,7 +102,7 @@ def _label(one: Tried) -> str:
 
 def _table(found: Found) -> Markup:
     names = list(words(found.best.thresholds))
-    heads = ("Recall", "False alarms/h", "Time to alert", *(name.capitalize() for name in names), "")
+    heads = ("", "Recall", "False alarms/h", "Time to alert", *(name.capitalize() for name in names))
     shown = {id(one): one for one in [*found.front, found.best, found.present]}
     rows = sorted(shown.values(), key=lambda one: (one.score.false_alarms_per_hour, one.score.recall))
     return tag(
@@ -121,11 +121,11 @@ def _row(one: Tried, found: Found) -> Markup:
     is_best = one is found.best
     said = ", ".join(word for word, holds in (("recommended", is_best), ("in use now", one is found.present)) if holds)
     cells = (
+        said,
         percent(one.score.recall),
         rate(one.score.false_alarms_per_hour),
         seconds(one.score.to_alert.quantile(0.5)),
         *words(one.thresholds).values(),
-        said,
     )
     return tag("tr", {"class": "chosen" if is_best else None}, *(tag("td", None, cell) for cell in cells))
 
