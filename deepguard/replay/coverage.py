@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deepguard.model import BlindReason, CoverageChanged, Source
 from deepguard.policy.blindness import Blindness, threshold_of
+from deepguard.store.summaries import NOTHING_TO_SEE
 
 if TYPE_CHECKING:
     from deepguard.config.models import CoverageParams
@@ -50,11 +51,11 @@ class Seen:
         return math.fsum(piece.end - piece.begin for pieces in self.tracks.values() for piece in pieces)
 
     def blind_seconds(self) -> dict[BlindReason, float]:
-        """Seconds that nobody watched, of all tracks together, by reason."""
+        """Seconds that nobody watched, of all tracks together, by reason, without those with nothing to be seen."""
         found: dict[BlindReason, list[float]] = {}
-        for pieces in self.tracks.values():
+        for (_, source), pieces in self.tracks.items():
             for piece in pieces:
-                if piece.blind is not None:
+                if piece.blind is not None and (source, piece.blind) not in NOTHING_TO_SEE:
                     found.setdefault(piece.blind, []).append(piece.end - piece.begin)
         return {reason: math.fsum(spans) for reason, spans in found.items()}
 
