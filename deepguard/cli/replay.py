@@ -121,6 +121,9 @@ def _say_all(found: Comparison, before: str, after: str, again: int) -> None:
     say(f"{plural(found.after.calls, 'call', 'calls')}{scripted}. Before: {before}. After: {after}.")
     if again:
         say(f"{plural(again, 'call', 'calls')} came more than once and counted once.")
+    if found.unreadable:
+        rows = plural(found.unreadable, "row was", "rows were")
+        say(f"{rows} left out: a newer deepguard wrote what this version cannot read.")
     print_table(
         ("Figure", "Before", "After", "Change"),
         ((row.name, row.before, row.after, f"{row.change} {row.verdict}".strip()) for row in figures(found)),

@@ -94,6 +94,7 @@ class Comparison:
         shown: The most important of those.
         failures: The first calls in which the other policy failed.
         hung: In how many of all calls it did not come to an end.
+        unreadable: Rows that were left out, since a newer version wrote them.
         most: How many changed calls are kept with their time lines.
     """
 
@@ -108,6 +109,7 @@ class Comparison:
     shown: list[Changed] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     hung: int = 0
+    unreadable: int = 0
 
     def add(self, other: Comparison) -> None:
         """Take in what another one counted."""
@@ -119,6 +121,7 @@ class Comparison:
         self.later += other.later
         self.changed += other.changed
         self.hung += other.hung
+        self.unreadable += other.unreadable
         self.shown = heapq.nsmallest(self.most, [*self.shown, *other.shown], key=lambda one: one.weight)
         self.failures = heapq.nsmallest(NOTED, [*self.failures, *other.failures])
 

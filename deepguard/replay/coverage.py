@@ -47,17 +47,20 @@ class Seen:
     tracks: dict[TrackKey, tuple[Piece, ...]]
 
     def seconds(self) -> float:
-        """Seconds of all tracks together."""
-        return math.fsum(piece.end - piece.begin for pieces in self.tracks.values() for piece in pieces)
+        """Seconds that there was something to be watched, of all tracks together."""
+        return math.fsum(piece.end - piece.begin for piece in self._worth_watching())
 
     def blind_seconds(self) -> dict[BlindReason, float]:
-        """Seconds that nobody watched, of all tracks together, by reason, without those with nothing to be seen."""
+        """Those of them that nobody watched, by reason."""
         found: dict[BlindReason, list[float]] = {}
-        for (_, source), pieces in self.tracks.items():
-            for piece in pieces:
-                if piece.blind is not None and (source, piece.blind) not in NOTHING_TO_SEE:
-                    found.setdefault(piece.blind, []).append(piece.end - piece.begin)
+        for piece in self._worth_watching():
+            if piece.blind is not None:
+                found.setdefault(piece.blind, []).append(piece.end - piece.begin)
         return {reason: math.fsum(spans) for reason, spans in found.items()}
+
+    def _worth_watching(self) -> Iterator[Piece]:
+        for (_, source), pieces in self.tracks.items():
+            yield from (piece for piece in pieces if (source, piece.blind) not in NOTHING_TO_SEE)
 
 
 class Told(NamedTuple):

@@ -31,6 +31,7 @@ def document(comparison: Comparison, *, before: str, after: str, again: int = 0)
         "shown": [changed_dict(changed) for changed in comparison.shown],
         "failures": [{"call": failure.call_id, "reason": failure.reason} for failure in comparison.failures],
         "calls_given_twice": again,
+        "unreadable_rows": comparison.unreadable,
     }
 
 

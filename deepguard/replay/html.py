@@ -11,7 +11,8 @@ from deepguard.replay.figures import Figure, figures
 from deepguard.replay.markup import Markup, joined, name_of, tag
 from deepguard.replay.page import card, page, section
 from deepguard.replay.plots import Bars, lanes, legend, pairs_of_bars
-from deepguard.replay.tally import HOUR_MS, Spread, Tally
+from deepguard.replay.spread import Spread
+from deepguard.replay.tally import HOUR_MS, Tally
 from deepguard.replay.timeline import Lane, Pair, clock, pairs
 
 _BIG = ("incidents", "alerts per call-hour", "time to alert, median", "flips", "precision", "recall")

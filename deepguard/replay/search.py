@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, TypeAlias
 
 from deepguard.replay.settings import Setting, first_settings, next_to, simplicity
-from deepguard.replay.tally import HOUR_MS, Spread, share
+from deepguard.replay.spread import Spread
+from deepguard.replay.tally import HOUR_MS, share
 
 if TYPE_CHECKING:
     from deepguard.thresholds import Thresholds

@@ -5,14 +5,14 @@ Times are whole milliseconds: sums of fractions would depend on the order in whi
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from deepguard.model import Judgement, Level
+from deepguard.replay.spread import Spread
 from deepguard.replay.truth import Truth
 
 if TYPE_CHECKING:
@@ -27,51 +27,6 @@ _SUSPECTED = frozenset({Judgement.SUSPICIOUS, Judgement.ALERT})
 def milliseconds(seconds: float) -> int:
     """Seconds as whole milliseconds."""
     return round(seconds * 1000)
-
-
-class Spread:
-    """How values are spread, in a bounded number of counts: each value is kept to three digits.
-
-    Attributes:
-        counts: How many values there are of each, in milliseconds.
-    """
-
-    def __init__(self, counts: Mapping[int, int] | None = None) -> None:
-        """Begin with these counts."""
-        self.counts: Counter[int] = Counter(counts or {})
-
-    def add(self, value: int) -> None:
-        """Count one value.
-
-        Args:
-            value: Milliseconds, at least 0.
-        """
-        step = 10 ** max(0, len(str(value)) - 3)
-        self.counts[(value + step // 2) // step * step] += 1
-
-    def quantile(self, share: float) -> float | None:
-        """The smallest value that at least this share of all are not above, in seconds; None when there is none.
-
-        Args:
-            share: Above 0, to 1.
-        """
-        left = math.ceil(self.counts.total() * share)
-        for value in sorted(self.counts):
-            left -= self.counts[value]
-            if left <= 0:
-                return value / 1000
-        return None
-
-    def __iadd__(self, other: Self) -> Self:
-        """Take in what another one counted."""
-        self.counts.update(other.counts)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both counted the same."""
-        return isinstance(other, Spread) and self.counts == other.counts
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType] - it changes
 
 
 @dataclass
@@ -93,7 +48,7 @@ class Tally:
         failures: Calls in which the policy failed and the built-in one took over.
         watched_ms: How long participants were judged, from the first verdict to the call's end, of all together.
         at_level_ms: How much of it they were SUSPICIOUS or ALERT, by level.
-        track_ms: How long tracks were there, of all together.
+        track_ms: How long there was something to be watched on tracks, of all together.
         blind_ms: How much of it nobody watched, by reason.
         to_alert: From a participant's first verdict of suspicious or alert to their first incident.
         call_ms_by_day: How long calls lasted, by the day (UTC) on which they began.
@@ -323,7 +278,6 @@ def share(part: int, whole: int) -> float | None:
 
 __all__ = [
     "HOUR_MS",
-    "Spread",
     "Tally",
     "day_of",
     "first_suspicions",

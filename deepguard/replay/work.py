@@ -117,6 +117,7 @@ class Comparing:
         for tally, outcome, lost in zip((found.before, found.after), (before, after), tolds, strict=True):
             tally.take(recording, outcome, first=first, suspected=suspected, truth=truth, seen=seen, told=lost)
         found.note_participants(before, after)
+        found.unreadable += recording.unreadable
         if not same(before, after) or tolds[0] != tolds[1]:
             found.changed.append((recording.call.started_at, recording.call.id))
             found.shown.append(_changed(recording, before, after, (tolds[0].lost, tolds[1].lost)))

@@ -151,4 +151,4 @@ def _blind(changes: Iterable[Any], ended_at: float) -> float | None:
     return blind / whole if whole else None
 
 
-__all__ = ["Summary", "summaries"]
+__all__ = ["NOTHING_TO_SEE", "Summary", "summaries"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -230,6 +232,25 @@ async def test_a_policy_that_ends_its_process_is_named_with_the_call(folder: Pat
     code, out, err = await command("replay", "--policy", "mine.py", cwd=folder)
     assert (code, out) == (1, "")
     assert err == "deepguard: a process that plays calls died in call call-found (exit code 3)\n"
+
+
+@pytest.mark.slow
+async def test_a_policy_that_cannot_be_interrupted_is_ended_with_its_process(folder: Path) -> None:
+    (folder / "deepguard.yaml").write_text("policy: {time_limit: 0.1}")
+    (folder / "mine.py").write_text(using('print("chatter")', "sum(range(10**13))"))
+    code, out, err = await command("replay", "--policy", "mine.py", cwd=folder)
+    assert (code, out) == (1, "")
+    assert "the policy does not come to an end in call call-found, and cannot be interrupted there" in err
+
+
+async def test_what_a_newer_version_wrote_is_left_out_and_told(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "deepguard.db")) as db, db:
+        db.execute(
+            "UPDATE verdicts SET judgement = 'uncanny' WHERE call_id = 'call-found' AND judgement = 'suspicious'"
+        )
+    code, out, _ = await command("replay", cwd=folder)
+    assert code == 0
+    assert "1 row was left out: a newer deepguard wrote what this version cannot read." in out
 
 
 class Page(HTMLParser):

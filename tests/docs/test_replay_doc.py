@@ -51,7 +51,7 @@ def test_the_figures_are_those_that_are_told() -> None:
     assert [name for name in described if not any(one.startswith(name) for one in told)] == []
     # What is only there with labels stands last.
     with_labels = told - {row.name for row in figures(Comparison())}
-    assert {name for name in described[-4:]} <= with_labels
+    assert set(described[-4:]) <= with_labels
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

@@ -16,7 +16,7 @@ from deepguard.model import Label, Labelled
 from deepguard.replay.candidate import Named
 from deepguard.replay.compare import Comparison
 from deepguard.replay.document import document
-from deepguard.replay.tally import Spread
+from deepguard.replay.spread import Spread
 from deepguard.replay.truth import Truth, truths
 from deepguard.replay.work import Plan, compare
 from deepguard.store.recording import Recording
