@@ -94,14 +94,13 @@ def parse_moment(text: str, option: str, now: float) -> float:
     return now - parse_duration(text, option, most=LONGEST)
 
 
-def source_of(candidate: Candidate, config: Path | None, store: Path | None, files: Sequence[Path] | None) -> Config:
+def source_of(candidate: Candidate, config: Path | None, store: Path | None) -> Config:
     """The configuration whose store holds the calls, and that they were guarded with as far as one knows.
 
     Args:
         candidate: What is tried.
         config: The configuration that was named for it.
         store: The one that was named for the store.
-        files: Exported files in place of a store.
 
     Raises:
         ConfigError: Everything that is wrong with it.
@@ -110,7 +109,7 @@ def source_of(candidate: Candidate, config: Path | None, store: Path | None, fil
     from deepguard.replay.candidate import Candidate, Named
 
     # One that is tried need not name the store; but where no other is in use, it is the only one that can.
-    if store is None and (files or config is None or which_config(None) is None):
+    if store is None and (config is None or which_config(None) is None):
         return candidate.config
     return Candidate(Named(store)).config
 

@@ -75,7 +75,7 @@ def replay(
     other = None if against is None else Named(against)
     custom = candidate.custom or (other is not None and Candidate(other).custom)
     # What the calls were guarded with, as far as one knows: the configuration of their store.
-    source = source_of(candidate, config, store, files)
+    source = source_of(candidate, config, store)
     calls = find_calls(files, source, which, edited=edited)
     plan = Plan(named, other, source.coverage, calls.store_url, show)
     with progress("Playing calls", calls.count) as on_played:

@@ -68,7 +68,7 @@ def tune(
 
     configure_logs(LogFormat.TEXT)
     candidate = Candidate(Named(which_config(config)))
-    source = source_of(candidate, config, store, files)
+    source = source_of(candidate, config, store)
     calls = find_calls(files, source, wanted(since, until, None, labelled=not assume_genuine), edited=edited)
     evaluation = _Evaluation(calls, seed, jobs, assume_genuine=assume_genuine)
     base = candidate.config.policy.thresholds.thresholds()

@@ -25,9 +25,9 @@ HOSTILE = '<script src="https://evil.example/x.js">[bold]Eve[/] \x1b]0;owned\x07
 CALLS = [
     call("call-found", "csaaac", Label.CONFIRMED),
     call("call-alarm", "cacc", Label.FALSE_POSITIVE, later=100),
-    call("call-quiet", "cccc", later=200),
+    call("call-quiet", "cccc", later=200, blind=(100, 160)),
 ]
-TWICE = "policy: {thresholds: {alert_after: 2}}\n"
+TWICE = "policy: {thresholds: {alert_after: 2}}\ncoverage: {notify_after: 90}\n"
 POLICY = """
 from deepguard import Judgement, Level, PolicyStep, hookimpl
 
@@ -85,8 +85,9 @@ async def test_other_settings_as_a_table_with_both_time_lines(folder: Path) -> N
     assert (code, err) == (0, "")
     assert "3 calls. Before: as recorded. After: new.yaml." in out
     rows = {" ".join(line.split()[:-3]): line.split()[-3:] for line in out.splitlines() if line.startswith(" incid")}
-    assert rows == {"": ["2", "1", "-1"]} or rows == {"incidents": ["2", "1", "-1"]}
-    assert "2 calls change:" in out
+    assert rows == {"incidents": ["2", "1", "-1"]}
+    assert "3 calls change:" in out
+    assert "1 coverage alert fewer" in out
     assert "false alarm gone" in out
     assert "alert 10.0 s later" in out
     lanes = [line.split()[1] for line in out.splitlines() if line.startswith(("    before", "    after"))]
@@ -126,6 +127,8 @@ async def test_exported_calls_with_and_without_a_store(folder: Path, tmp_path: P
     )
     assert files["calls_given_twice"] == 1
     assert files | {"calls_given_twice": 0} == stored
+    assert stored["before"]["coverage_alerts"] == 1
+    assert stored["after"]["coverage_alerts"] == 0
     assert sorted(folder.glob("*.db")) == [folder / "deepguard.db"]
 
 
