@@ -157,6 +157,30 @@ def whole_incident_id(db: sa.Connection, text: str) -> str:
     return found[0]
 
 
+def whole_call_id(db: sa.Connection, text: str) -> str:
+    """The id of the call that somebody means.
+
+    Args:
+        db: A transaction.
+        text: Its id, or the beginning of it.
+
+    Raises:
+        DeepguardError: There is none, or several.
+    """
+    from deepguard.store.lookup import SHORTEST_CALL, call_ids
+
+    shown = one_line(text, 64)
+    found = call_ids(db, text)
+    if not found:
+        more = f"; write at least {SHORTEST_CALL} characters of its id" if len(text) < SHORTEST_CALL else ""
+        raise DeepguardError(f"there is no call '{shown}'{more or '; `deepguard calls` lists them'}")
+    if len(found) > 1:
+        raise DeepguardError(
+            f"several calls begin with '{shown}': {', '.join(one_line(call_id, 64) for call_id in found)}"
+        )
+    return found[0]
+
+
 def who(by: str | None) -> str:
     """Who asks: what was said, else the user's name."""
     if by is not None:
@@ -200,6 +224,7 @@ __all__ = [
     "read",
     "told_by",
     "who",
+    "whole_call_id",
     "whole_incident_id",
     "write",
 ]

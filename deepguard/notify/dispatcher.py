@@ -55,6 +55,7 @@ class Dispatcher:
         windows: Sequence[SilenceWindow] = (),
         ack_url: Callable[[Notification], str] = lambda _notification: "",
         keep_seconds: float = 30 * 86400.0,
+        max_size: int | None = None,
         pictures: bool = False,
         draw: Draw = random.uniform,
     ) -> None:
@@ -70,6 +71,7 @@ class Dispatcher:
             windows: The silences of the configuration.
             ack_url: Makes the page on which an incident can be acknowledged.
             keep_seconds: How long history is kept.
+            max_size: How many bytes of recorded calls are kept; None: as many as there are.
             pictures: Whether the store keeps pictures of incidents.
             draw: Draws waits.
         """
@@ -92,6 +94,7 @@ class Dispatcher:
             self.planner,
             self._repeats,
             keep_seconds=keep_seconds,
+            max_size=max_size,
             record=self._repeat,
             wake=self._wake,
             on_delivery=self._died,

@@ -1,4 +1,4 @@
-"""Finds what a person means: an incident by the beginning of its id, deliveries by number or by where they stand."""
+"""Finds what a person means: an incident or a call by the beginning of its id, deliveries by number or state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from deepguard.store.clock import now
-from deepguard.store.tables import deliveries, destinations, incidents, processes
+from deepguard.store.tables import calls, deliveries, destinations, incidents, processes
 from deepguard.store.text import storable
 from deepguard.store.upkeep import GONE_SECONDS
 
@@ -16,6 +16,8 @@ PART = 1000
 """Numbers in one statement at most."""
 SHORTEST = len("inc_") + 8
 """Characters of an incident's id that stand for it."""
+SHORTEST_CALL = 4
+"""The same of a call's id, which anybody may choose."""
 
 
 class Standing(NamedTuple):
@@ -41,6 +43,24 @@ def incident_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
     if found or len(text) < SHORTEST or not text.startswith("inc_"):
         return found
     return db.execute(sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)).scalars().all()
+
+
+def call_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
+    """The calls whose id this is, or begins with this when it is long enough.
+
+    Args:
+        db: A transaction.
+        text: What a person wrote.
+        most: How many at most.
+    """
+    c, text = calls.c.id, storable(text)
+    found = db.execute(sa.select(c).where(c == text)).scalars().all()
+    if found or len(text) < SHORTEST_CALL:
+        return found
+    statement = sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)
+    if db.dialect.name == "sqlite":
+        statement = statement.where(c >= text, c < f"{text}\U0010ffff")  # what its index can find
+    return db.execute(statement).scalars().all()
 
 
 def standing(
@@ -86,4 +106,14 @@ def running(db: sa.Connection) -> int:
     return int(db.execute(statement).scalar_one())
 
 
-__all__ = ["SHORTEST", "Standing", "in_parts", "incident_ids", "notifier_names", "running", "standing"]
+__all__ = [
+    "SHORTEST",
+    "SHORTEST_CALL",
+    "Standing",
+    "call_ids",
+    "in_parts",
+    "incident_ids",
+    "notifier_names",
+    "running",
+    "standing",
+]
