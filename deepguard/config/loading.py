@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from deepguard.config.combining import check_combining
 from deepguard.config.models import (
     MAX_DETECTORS,
     Config,
@@ -111,6 +112,8 @@ class _Loading:
         detector = self._detector() or DetectorEntry.model_construct(type=AUTO, options=PluginConfig())
         config = self._validate(Config, self._data | {"detector": detector, "notifiers": self._notifiers()}, ())
         self._check_silences()
+        if config is not None:
+            check_combining(self._source, config, config.policy.thresholds)
         if self._source.problems or config is None:
             raise ConfigError(sorted(self._source.problems, key=lambda problem: (problem.line, problem.column)))
         return config
