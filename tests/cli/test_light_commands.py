@@ -1,6 +1,7 @@
 """`check`, `init`, `schema`, `plugins` and `--version`, called in this process."""
 
 import json
+import re
 from importlib.metadata import version
 
 import pytest
@@ -58,7 +59,9 @@ def test_a_misspelt_command_comes_with_a_guess():
 def test_check_without_a_file(folder):
     result = call("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "No deepguard.yaml here; the defaults are fine. Detector: embedded. Notifiers: log.\n"
+    told, has_hash = result.stdout.splitlines()
+    assert told == "No deepguard.yaml here; the defaults are fine. Detector: embedded. Notifiers: log."
+    assert re.fullmatch(r"Its hash is [0-9a-f]{12}: calls that it guards carry it in the store\.", has_hash)
 
 
 def test_check_takes_the_file_of_the_working_directory(folder):
@@ -66,7 +69,7 @@ def test_check_takes_the_file_of_the_working_directory(folder):
     (folder / ".env").write_text(f"KEY={SECRET}\n")
     result = call("check")
     assert result.exit_code == 0
-    assert result.stdout == "deepguard.yaml is fine. Detector: dataspike. Notifiers: none.\n"
+    assert result.stdout.startswith("deepguard.yaml is fine. Detector: dataspike. Notifiers: none.\nIts hash is ")
 
 
 def test_check_tells_every_problem_and_no_value(folder):
