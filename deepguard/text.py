@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepguard.model import BlindReason
+from deepguard.model import BlindReason, Label
 
 LIMIT = 200
 
@@ -19,6 +19,13 @@ BLIND_WORDS = {
     BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
 }
 """Why a track is not being watched, in words for people."""
+
+LABEL_WORDS = {
+    Label.CONFIRMED: "confirmed",
+    Label.FALSE_POSITIVE: "false positive",
+    Label.MISSED: "missed",
+}
+"""What people found out, in words for people."""
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:
@@ -39,4 +46,4 @@ def one_line(text: str, limit: int = LIMIT) -> str:
     return line
 
 
-__all__ = ["BLIND_WORDS", "LIMIT", "one_line"]
+__all__ = ["BLIND_WORDS", "LABEL_WORDS", "LIMIT", "one_line"]

@@ -86,6 +86,17 @@ def labels_of(db: sa.Connection, call_ids: Collection[str]) -> list[Labelled]:
     return sorted(found, key=lambda one: (one.at, one.call_id, one.incident_id, one.participant_id))
 
 
+def of_incident(db: sa.Connection, incident_id: str) -> Labelled | None:
+    """The label of an incident, if it has one.
+
+    Args:
+        db: A transaction.
+        incident_id: Which.
+    """
+    row = db.execute(sa.select(labels).where(labels.c.subject == storable(incident_id))).first()
+    return None if row is None else _labelled(row)
+
+
 def _subject(incident_id: str, call_id: str, participant_id: str) -> str:
     if incident_id:
         return storable(incident_id)
@@ -114,4 +125,4 @@ def _labelled(row: sa.Row[Any]) -> Labelled | None:
     )
 
 
-__all__ = ["label", "labels_of", "unlabel"]
+__all__ = ["label", "labels_of", "of_incident", "unlabel"]
