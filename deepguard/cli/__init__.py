@@ -12,7 +12,19 @@ from typer.core import TyperGroup
 from deepguard.config.suggest import did_you_mean
 from deepguard.errors import ConfigError, DeepguardError
 
-COMMANDS = ("run", "check", "init", "schema", "plugins", "new-plugin", "notify-test", "incidents", "ack")
+COMMANDS = (
+    "run",
+    "check",
+    "init",
+    "schema",
+    "plugins",
+    "new-plugin",
+    "notify-test",
+    "incidents",
+    "explain",
+    "ack",
+    "label",
+)
 """Each is the function of that name, with ``_`` for ``-``, in the module of that name."""
 
 GROUPS = ("deliveries", "silence", "detector")

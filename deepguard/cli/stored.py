@@ -157,6 +157,28 @@ def whole_incident_id(db: sa.Connection, text: str) -> str:
     return found[0]
 
 
+def whole_call_id(db: sa.Connection, text: str) -> str:
+    """The id of the call that somebody means.
+
+    Args:
+        db: A transaction.
+        text: Its id, or the beginning of it.
+
+    Raises:
+        DeepguardError: There is none, or several.
+    """
+    from deepguard.store.lookup import SHORTEST_CALL, calls_beginning
+
+    shown = one_line(text, 64)
+    found = calls_beginning(db, text)
+    if not found:
+        more = f"; write at least {SHORTEST_CALL} characters of its id" if len(text) < SHORTEST_CALL else ""
+        raise DeepguardError(f"there is no call '{shown}' in the store{more}")
+    if len(found) > 1:
+        raise DeepguardError(f"several calls begin with '{shown}': {', '.join(one_line(one, 64) for one in found)}")
+    return found[0]
+
+
 def who(by: str | None) -> str:
     """Who asks: what was said, else the user's name."""
     if by is not None:
@@ -200,6 +222,7 @@ __all__ = [
     "read",
     "told_by",
     "who",
+    "whole_call_id",
     "whole_incident_id",
     "write",
 ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from deepguard.store.clock import now
-from deepguard.store.tables import deliveries, destinations, incidents, processes
+from deepguard.store.tables import calls, deliveries, destinations, incidents, processes
 from deepguard.store.text import storable
 from deepguard.store.upkeep import GONE_SECONDS
 
@@ -16,6 +16,8 @@ PART = 1000
 """Numbers in one statement at most."""
 SHORTEST = len("inc_") + 8
 """Characters of an incident's id that stand for it."""
+SHORTEST_CALL = 8
+"""Characters of a call's id that stand for it."""
 
 
 class Standing(NamedTuple):
@@ -39,6 +41,21 @@ def incident_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
     c, text = incidents.c.id, storable(text)
     found = db.execute(sa.select(c).where(c == text)).scalars().all()
     if found or len(text) < SHORTEST or not text.startswith("inc_"):
+        return found
+    return db.execute(sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)).scalars().all()
+
+
+def calls_beginning(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
+    """The calls whose id this is, or begins with this when it is long enough.
+
+    Args:
+        db: A transaction.
+        text: What a person wrote.
+        most: How many at most.
+    """
+    c, text = calls.c.id, storable(text)
+    found = db.execute(sa.select(c).where(c == text)).scalars().all()
+    if found or len(text) < SHORTEST_CALL:
         return found
     return db.execute(sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)).scalars().all()
 
@@ -86,4 +103,14 @@ def running(db: sa.Connection) -> int:
     return int(db.execute(statement).scalar_one())
 
 
-__all__ = ["SHORTEST", "Standing", "in_parts", "incident_ids", "notifier_names", "running", "standing"]
+__all__ = [
+    "SHORTEST",
+    "SHORTEST_CALL",
+    "Standing",
+    "calls_beginning",
+    "in_parts",
+    "incident_ids",
+    "notifier_names",
+    "running",
+    "standing",
+]

@@ -44,6 +44,7 @@ def test_help_lists_every_command():
         "notify-test",
         "incidents",
         "ack",
+        "label",
         "deliveries",
         "silence",
         "detector",
