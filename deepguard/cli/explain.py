@@ -23,7 +23,7 @@ def explain(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell an incident's story: verdicts, the line of the configuration that raised it, who was told and who was not."""
+    """Tell an incident's story: its verdicts, what raised it, and who was told, or why not."""
     from deepguard.cli.explain_json import story_dict
     from deepguard.cli.explain_words import entries, facts, remarks
     from deepguard.store.material import read_material

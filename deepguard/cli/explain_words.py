@@ -51,7 +51,8 @@ def facts(story: Story) -> Iterator[tuple[str, str]]:
     yield "Since", f"{moment(incident.opened_at)}, {until}"
     if story.material.label is not None:
         yield "Label", label_words(story.material.label)
-    yield "Call", one_line(incident.call_id) + (f", imported {moment(call.imported_at)}" if _imported(story) else "")
+    imported = f", imported {moment(call.imported_at)}" if call and call.imported_at else ""
+    yield "Call", one_line(incident.call_id) + imported
     yield "Detector", f"{stored.detector} (simulation: not a real finding)" if stored.simulated else stored.detector
     if call is None:
         return
@@ -68,8 +69,13 @@ def facts(story: Story) -> Iterator[tuple[str, str]]:
 
 def entries(story: Story, lines: Iterable[Line]) -> Iterator[tuple[str, list[str]]]:
     """The time line: when, and what happened then."""
+    before: Line | None = None
     for line in lines:
-        yield f"{since(story, line.at):>8} {_clock(line.at)}{_mark(line)}", list(_said(line, story))
+        said = list(_said(line, story))
+        if isinstance(line, Changed) and isinstance(before, Changed) and _follows(line, before):
+            said = said[:1]
+        yield f"{since(story, line.at):>8} {_clock(line.at)}{_mark(line)}", said
+        before = line
 
 
 def remarks(story: Story) -> Iterator[str]:
@@ -162,14 +168,18 @@ def _run(run: Run, story: Story) -> str:
     scores = ""
     if run.lowest is not None and run.highest is not None:
         scores = f", scores {run.lowest:.2f} to {run.highest:.2f}"
-    return f"… {run.times} {kind} verdicts on the {verdict.source} ({one_line(verdict.detector, 64)}), until {until}{scores}"
+    by = one_line(verdict.detector, 64)
+    return f"… {run.times} {kind} verdicts on the {verdict.source} ({by}), until {until}{scores}"
 
 
 def _changed(changed: Changed) -> Iterator[str]:
     change = changed.change
     match change.what:
         case "coverage":
-            after = "watched again" if change.after == "covered" else f"NOT WATCHED: {_blind(change.after)}"
+            is_watched = change.after == "covered"
+            after = (
+                f"watched; until now: {_blind(change.before)}" if is_watched else f"NOT WATCHED: {_blind(change.after)}"
+            )
             more = one_line(change.cause)
             yield f"{change.source}: {after}{f' ({more})' if more else ''}"
             return
@@ -188,6 +198,16 @@ def _changed(changed: Changed) -> Iterator[str]:
         yield "the policy did not say which rule"
     if changed.basis.missing:
         yield f"{plural(changed.basis.missing, 'verdict', 'verdicts')} that it rests on are not in the store"
+
+
+def _follows(one: Changed, before: Changed) -> bool:
+    """Whether a change of the participant's level has the reason that was just told of a track's."""
+    now, then = one.change, before.change
+    return (
+        (now.what, then.what) == ("level", "level")
+        and not now.source
+        and (one.at, now.cause, now.rule) == (before.at, then.cause, then.rule)
+    )
 
 
 def _mark(line: Line) -> str:
