@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 from deepguard.cli.durations import span
@@ -220,7 +219,7 @@ def _blind(reason: str) -> str:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+    return moment(at)[11:]
 
 
 def _value(value: Any) -> str:

@@ -140,8 +140,12 @@ def _print_hanging(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def moment(at: float) -> str:
-    """A Unix time by the clock of whoever reads it."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A Unix time by the clock of whoever reads it; question marks when no clock shows it."""
+    try:
+        return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OSError, OverflowError, ValueError):
+        # A detector is somebody else's code: what it calls a time may be any number.
+        return "????-??-?? ??:??:??"
 
 
 def short(at: float) -> str:
