@@ -73,7 +73,7 @@ def entries(story: Story, lines: Iterable[Line]) -> Iterator[tuple[str, list[str
         said = list(_said(line, story))
         if isinstance(line, Changed) and isinstance(before, Changed) and _follows(line, before):
             said = said[:1]
-        yield f"{since(story, line.at):>8} {_clock(line.at)}{_mark(line)}", said
+        yield f"{since(story, line.at):>7} {_clock(line.at)}{_mark(line)}", said
         before = line
 
 
