@@ -43,6 +43,7 @@ def test_help_lists_every_command():
         "new-plugin",
         "notify-test",
         "incidents",
+        "explain",
         "ack",
         "label",
         "deliveries",
