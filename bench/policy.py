@@ -14,13 +14,19 @@ from deepguard.detectors.dataspike.deepfake_streaming_pb2 import DeepfakeStreami
 from deepguard.guard.judge import Judge
 from deepguard.model import Call, Judgement
 from deepguard.plugins import PluginHost
-from deepguard.thresholds import Thresholds
+from deepguard.policy.engine import Engine
+from deepguard.policy.machine import ThresholdPolicy
+from deepguard.thresholds import Scores, Thresholds
 
 BASELINE = "parsing its message"
+TARGET_US = 20.0
+
+EVERYTHING = Thresholds("2 of 4", "3 of 5", "10 s", scores=Scores(half_life=5), dwell=10, max_age=60)
+"""Every kind of rule at once."""
 
 
 def measure(*, rounds: int = 60, verdicts: int = 1000) -> list[Row]:
-    """CPU time a verdict: policy, levels, incident, and the notification that follows.
+    """CPU time a verdict: policy, levels and incident; and with the notification that follows.
 
     Args:
         rounds: How often each has its turn.
@@ -28,21 +34,39 @@ def measure(*, rounds: int = 60, verdicts: int = 1000) -> list[Row]:
     """
     event = DeepfakeStreamingSchema.ResultEvent
     message = event(type=event.CLEAR, participant_id="caller", track_id="track", message="genuine").SerializeToString()
-    actions: dict[str, Callable[[], object]] = {
-        "level stays": _advance(Judgement.CLEAR),
-        "incident opens or ends": _advance(Judgement.ALERT, Judgement.CLEAR),
-        BASELINE: lambda: event.FromString(message),
+    changing = (Judgement.ALERT, Judgement.CLEAR)
+    decided: dict[str, Callable[[], object]] = {
+        "level stays": _decide(Thresholds(), Judgement.CLEAR),
+        "incident opens or ends": _decide(Thresholds(), *changing),
+        "every kind of rule": _decide(EVERYTHING, *changing),
     }
+    told: dict[str, Callable[[], object]] = {"incident opens or ends, with its notification": _tell(*changing)}
+    actions = decided | told | {BASELINE: lambda: event.FromString(message)}
     costs: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
             costs[name].append(cpu_us(action, verdicts))
     baseline = median(costs.pop(BASELINE))
-    return [Row(f"{name}: CPU", median(cost), "µs", BASELINE, baseline) for name, cost in costs.items()]
+    return [
+        Row(f"{name}: CPU", median(cost), "µs", BASELINE, baseline, TARGET_US if name in decided else None)
+        for name, cost in costs.items()
+    ]
 
 
-def _advance(*judgements: Judgement) -> Callable[[], object]:
-    """One call's judge, handed verdicts of these judgements in turns."""
+def _decide(thresholds: Thresholds, *judgements: Judgement) -> Callable[[], object]:
+    """One call's engine, handed verdicts of these judgements in turns."""
+    engine = Engine("bench", ThresholdPolicy(thresholds))
+    verdicts = itertools.cycle([camera_verdict(judgement) for judgement in judgements])
+
+    def decide() -> object:
+        verdict = next(verdicts)
+        return engine.advance(verdict, verdict.received_at)
+
+    return decide
+
+
+def _tell(*judgements: Judgement) -> Callable[[], object]:
+    """One call's judge, which also puts what follows into words."""
     judge = Judge(
         Call("bench", time.time()), thresholds=Thresholds(), hooks=PluginHost(), detector="bench", simulated=False
     )

@@ -61,8 +61,9 @@ if TYPE_CHECKING:
         EventType,
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.policy.machine import ThresholdPolicy
     from deepguard.runtime import Runtime
-    from deepguard.text import one_line
+    from deepguard.text import level_words, one_line
     from deepguard.thresholds import After, CombineDetectors, CombineTracks, ScoreBand, Scores, Thresholds
 
 _HOMES = {
@@ -117,8 +118,9 @@ _HOMES = {
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
     "deepguard.net": ("is_loopback",),
+    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.runtime": ("Runtime",),
-    "deepguard.text": ("one_line",),
+    "deepguard.text": ("level_words", "one_line"),
     "deepguard.thresholds": ("After", "CombineDetectors", "CombineTracks", "ScoreBand", "Scores", "Thresholds"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -177,6 +179,7 @@ __all__ = [
     "Scores",
     "Source",
     "StoreError",
+    "ThresholdPolicy",
     "Thresholds",
     "Transition",
     "Verdict",
@@ -184,6 +187,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "is_loopback",
+    "level_words",
     "one_line",
 ]
 

@@ -44,13 +44,15 @@ def deepguard_register_detectors() -> list[DetectorType]:  # pyright: ignore[rep
 
 
 @hookspec(firstresult=True)
-def deepguard_thresholds(call: Call, defaults: Thresholds) -> Thresholds | None:
-    """Override the thresholds of one call.
+def deepguard_thresholds(call: Call, participant_id: str, defaults: Thresholds) -> Thresholds | None:
+    """Override the thresholds of one call, or of one participant.
 
-    Called once a call, before its first sample. Stops at the first result that is not None. Since 0.1.
+    Called once a call, before its first sample, and once for each participant, before their first verdict; not for
+    participants where ``deepguard_policy`` gave another policy. Stops at the first result that is not None. Since 0.1.
 
     Args:
-        call: The call that begins.
+        call: The call.
+        participant_id: Whom they are for; untrusted text. Empty for the call as a whole.
         defaults: What the configuration says.
 
     Returns:
@@ -66,7 +68,7 @@ def deepguard_policy(call: Call, thresholds: Thresholds) -> Policy | None:
 
     Args:
         call: The call that begins.
-        thresholds: What ``deepguard_thresholds`` decided.
+        thresholds: What ``deepguard_thresholds`` decided for the call as a whole.
 
     Returns:
         The policy to use, or None to leave the decision to others.

@@ -88,6 +88,8 @@ class BlindReason(StrEnum):
     """The detector is not connected, or refuses the credentials."""
     NO_ANSWER = "no_answer"
     """Samples were taken, and verdicts stayed away for longer than allowed."""
+    SAMPLES_EXPIRED = "samples_expired"
+    """The last sample reached the detector, and was given up without an answer."""
     DETECTOR_ERROR = "detector_error"
     """The detector answered that it failed."""
     NOT_ASSESSED = "not_assessed"
@@ -476,6 +478,7 @@ class Notification:
         ack_url: A page on which a person can acknowledge the incident; empty where there is none. Whoever has it may
             acknowledge: show it only to those who are told.
         picture: The picture that the incident rests on, where the configuration keeps it; biometric data.
+        unwatched: Whether no track of the participant was being watched then.
     """
 
     id: str
@@ -494,6 +497,14 @@ class Notification:
     thread: str = ""
     ack_url: str = field(default="", repr=False)
     picture: Picture | None = None
+    unwatched: bool = False
+
+    @property
+    def covered(self) -> bool:
+        """Whether ``level`` may be shown as it is: when this is false, CLEAR vouches for nobody."""
+        if self.items:
+            return all(item.covered for item in self.items)
+        return not self.unwatched and self.kind is not NotificationKind.COVERAGE_LOST
 
 
 class DeliveryStatus(StrEnum):

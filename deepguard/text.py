@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from deepguard.model import BlindReason, Label
+from deepguard.model import BlindReason, Label, Level, Notification
 
 LIMIT = 200
+NOT_WATCHED = "not watched"
 
 BLIND_WORDS = {
     BlindReason.STARTING: "Waiting for the first check",
@@ -15,6 +16,7 @@ BLIND_WORDS = {
     BlindReason.NO_FACE: "No face in the picture",
     BlindReason.DETECTOR_DOWN: "The detector cannot be reached",
     BlindReason.NO_ANSWER: "The detector does not answer in time",
+    BlindReason.SAMPLES_EXPIRED: "The last sample expired without an answer",
     BlindReason.DETECTOR_ERROR: "The detector reported an error",
     BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
 }
@@ -26,6 +28,16 @@ LABEL_WORDS = {
     Label.MISSED: "missed",
 }
 """What people found out, in words for people."""
+
+
+def level_words(notification: Notification) -> str:
+    """A notification's level in words: ``clear``, ``suspicious``, ``alert``; or ``not watched``.
+
+    Whoever is not being watched is never called clear.
+    """
+    if notification.level is Level.CLEAR and not notification.covered:
+        return NOT_WATCHED
+    return str(notification.level)
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:
@@ -46,4 +58,4 @@ def one_line(text: str, limit: int = LIMIT) -> str:
     return line
 
 
-__all__ = ["BLIND_WORDS", "LABEL_WORDS", "LIMIT", "one_line"]
+__all__ = ["BLIND_WORDS", "LABEL_WORDS", "LIMIT", "NOT_WATCHED", "level_words", "one_line"]

@@ -1,4 +1,4 @@
-"""Writes the tables of settings in detectors.md from the models that check them."""
+"""Writes the tables of settings in the pages from the models that check them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,26 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from deepguard.config.policy import (
+    BandParams,
+    CombineDetectorsParams,
+    CombineTracksParams,
+    PolicyParams,
+    ScoreParams,
+    ThresholdParams,
+)
 from deepguard.detectors.dataspike.config import DataspikeConfig
 from deepguard.detectors.scenario.config import ScenarioConfig, ScenarioEntry
 
-PAGE = Path(__file__).with_name("detectors.md")
-MODELS: dict[str, type[BaseModel]] = {
-    model.__name__: model for model in (DataspikeConfig, ScenarioConfig, ScenarioEntry)
+_POLICY = (PolicyParams, ThresholdParams, ScoreParams, BandParams, CombineTracksParams, CombineDetectorsParams)
+PAGES: dict[Path, dict[str, type[BaseModel]]] = {
+    Path(__file__).with_name(name): {model.__name__: model for model in models}
+    for name, models in {
+        "detectors.md": (DataspikeConfig, ScenarioConfig, ScenarioEntry),
+        "policies.md": _POLICY,
+    }.items()
 }
+MODELS = {name: model for models in PAGES.values() for name, model in models.items()}
 DEFAULT = re.compile(r" ?Default: (.*)\.$")
 TABLE = re.compile(r"(<!-- (\w+): written by `python docs/settings_reference\.py` -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -43,6 +56,10 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None or value == "":
         return "none"
+    if isinstance(value, BaseModel):
+        return "below"
+    if isinstance(value, (str, dict, tuple)):
+        return f"`{value}`" if isinstance(value, str) else "none"
     return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value:g}`"
 
 
@@ -75,4 +92,5 @@ def _words(annotation: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page_with_tables(PAGE.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(page_with_tables(page.read_text("utf-8")), "utf-8")

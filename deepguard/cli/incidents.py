@@ -102,11 +102,15 @@ def ended(incident: Incident) -> str:
 
 def _cells(stored: StoredIncident, labelled: Labelled | None, at: float) -> tuple[str, ...]:
     incident = stored.incident
-    peak = "" if incident.peak == incident.level else f", was {incident.peak}"
+    if incident.resolved_at is not None:
+        # Not called clear: nobody knows here whether the participant is still being watched.
+        level = f"was {incident.peak}"
+    else:
+        level = f"{incident.level}" + ("" if incident.peak == incident.level else f", was {incident.peak}")
     return (
         incident.id[:SHOWN_ID],
         short(incident.opened_at),
-        f"{incident.level}{peak}",
+        level,
         one_line(incident.participant_id, 64),
         incident.call_id[:SHOWN_ID],
         _state(incident, at) + (f"; {label_words(labelled)}" if labelled else ""),

@@ -36,16 +36,27 @@ detector:
   type: auto              # dataspike when DATASPIKE_API_KEY is set, else embedded
 
 policy:
-  thresholds:             # verdicts in a row
+  thresholds:             # verdicts in a row (3), of the latest (3 of 5), or for so long (10 s)
     suspicious_after: 1   # to rise to SUSPICIOUS
     alert_after: 1        # to rise to ALERT
     clear_after: 1        # to fall back
+    # scores: {suspicious: {rise: 0.6, fall: 0.5}, alert: {rise: 0.85, fall: 0.7}, half_life: 5}
+    dwell: 0              # seconds that a level lasts before it may fall
+    # max_age: 300        # seconds after which a verdict counts for nothing
+    tracks: {combine: any}       # how sound and picture combine: any, both, weighted
+    detectors: {combine: any}    # how several detectors combine: any, quorum, weighted
   # plugin: ./my_policy.py
+  time_limit: 1           # seconds that a plugin's policy may take for one verdict
 
 coverage:
   media_timeout: 3        # seconds without a frame until the camera counts as off
   answer_timeout: 15      # seconds without a verdict until a track counts as blind
+  black_after: 0          # seconds that the picture must be black to count as black
+  frozen_after: 1.5       # seconds, and three samples, that it must be the same to count as frozen
   notify_after: 10        # seconds blind until notifiers are told
+  notify:                 # the same for single reasons (docs/alerts.md); off: they are not told
+    no_speech: off
+    # no_face: 30
 
 notifiers:
   - type: log

@@ -22,6 +22,9 @@ from deepguard.errors import ConfigError, PluginError
 API_KEY = "DATASPIKE_API_KEY"
 AUTO = "auto"
 
+_PARTS = frozenset({"thresholds", "notify"})
+"""Sections inside of sections."""
+
 _PLUGIN_NAME = re.compile(r"[a-z][a-z_-]{0,30}[0-9]{0,2}")
 _SECRET_VARIABLE = re.compile(r"KEY|SECRET|TOKEN|PASS|URL", re.IGNORECASE)
 
@@ -281,7 +284,7 @@ def _mappings(entries: object) -> dict[int, dict[str, Any]]:
 def _filled(section: object) -> object:
     """A section without its empty parts, which mean defaults too."""
     if isinstance(section, dict):
-        return {name: value for name, value in section.items() if value is not None or name != "thresholds"}
+        return {name: value for name, value in section.items() if value is not None or name not in _PARTS}
     return section
 
 

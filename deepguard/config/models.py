@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, SerializeAsAny, field_validator
 
 from deepguard.config.address import PublicUrl
+from deepguard.config.coverage import CoverageParams
 from deepguard.config.policy import PolicyParams
 from deepguard.config.section import Section
 from deepguard.config.source import Origin
@@ -48,21 +49,6 @@ class AudioParams(Section):
         le=30,
         description="Seconds of speech that the tail of an utterance must hold to be worth judging.",
     )
-
-
-class CoverageParams(Section):
-    """When a track counts as blind."""
-
-    media_timeout: float = Field(
-        default=3.0, gt=0, le=300, description="Seconds without a frame until the camera counts as off."
-    )
-    answer_timeout: float = Field(
-        default=15.0,
-        gt=0,
-        le=300,
-        description="Seconds that a sample waits for its verdict; also the silence that makes a track blind.",
-    )
-    notify_after: float = Field(default=10.0, ge=0, le=3600, description="Seconds blind until notifiers are told.")
 
 
 class DetectorEntry(Section):
@@ -309,6 +295,7 @@ __all__ = [
     "KIND_OF",
     "AudioParams",
     "Config",
+    "CoverageNotify",
     "CoverageParams",
     "DetectorEntry",
     "InCallParams",

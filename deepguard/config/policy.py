@@ -73,9 +73,12 @@ class ScoreParams(Section):
     """Scores decide, and not what the detector makes of them. Verdicts without a score count as what they say."""
 
     suspicious: BandParams = Field(
-        default=BandParams(rise=0.6, fall=0.5), description="When a score is suspicious: from 0 (genuine) to 1 (fake)."
+        default=BandParams(rise=0.6, fall=0.5),
+        description="When a score is suspicious, of 0 (genuine) to 1 (fake). Default: rise 0.6, fall 0.5.",
     )
-    alert: BandParams = Field(default=BandParams(rise=0.85, fall=0.7), description="When a score is an alert.")
+    alert: BandParams = Field(
+        default=BandParams(rise=0.85, fall=0.7), description="When a score is an alert. Default: rise 0.85, fall 0.7."
+    )
     half_life: float = Field(
         default=0,
         ge=0,
@@ -183,7 +186,9 @@ class ThresholdParams(Section):
 class PolicyParams(Section):
     """How verdicts become levels."""
 
-    thresholds: ThresholdParams = ThresholdParams()
+    thresholds: ThresholdParams = Field(
+        default=ThresholdParams(), description="What has to come together before a level changes."
+    )
     plugin: str | None = Field(
         default=None,
         description="A plugin with policy hooks: an installed entry point's name, or a file (./my_policy.py).",

@@ -101,8 +101,13 @@ def verdict_event(verdict: Verdict) -> LiveEvent:
     }
 
 
-def level_event(change: LevelChanged) -> LiveEvent:
-    """A level changed."""
+def level_event(change: LevelChanged, *, covered: bool) -> LiveEvent:
+    """A level changed.
+
+    Args:
+        change: What changed.
+        covered: Whether the track, or any of the participant's, is being watched.
+    """
     return {
         "type": "level",
         "at": change.at,
@@ -112,6 +117,7 @@ def level_event(change: LevelChanged) -> LiveEvent:
         "after": str(change.after),
         "cause": change.cause,
         "rule": change.rule,
+        "covered": covered,
     }
 
 
@@ -157,6 +163,7 @@ def notification_event(notification: Notification) -> LiveEvent:
         "title": notification.title,
         "detail": notification.detail,
         "level": str(notification.level),
+        "covered": notification.covered,
         "participant": notification.participant_id,
         "source": notification.source.value if notification.source else None,
         "incident_id": notification.incident.id if notification.incident else None,
@@ -223,6 +230,7 @@ def participant_dict(participant: Participant, incident: Incident | None) -> dic
     return {
         "id": participant.id,
         "level": str(participant.level),
+        "covered": participant.covered,
         "incident_id": incident.id if incident else None,
         "acknowledged": acknowledged,
         "tracks": [track_dict(track) for track in participant.tracks.values()],

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from loguru import logger
@@ -286,7 +287,7 @@ class Guard:
         track.facts.note_verdict(verdict, now)
         self.live.publish(event)
         for change in judged.changes:
-            self._show(participant, change)
+            self._show(participant, change, now)
             self._observers.tell("deepguard_transition", transition=change)
         self._watch.review(participant, track, now)
         opened = any(notification.kind is NotificationKind.OPENED for notification in judged.notifications)
@@ -302,7 +303,7 @@ class Guard:
         if self._on_judged is not None:
             self._on_judged(verdict, judged)
 
-    def _show(self, participant: Participant, change: LevelChanged | DisagreementChanged) -> None:
+    def _show(self, participant: Participant, change: LevelChanged | DisagreementChanged, now: float) -> None:
         if isinstance(change, DisagreementChanged):
             if (track := participant.tracks.get(change.source)) is not None:
                 track.disagreement = change.after
@@ -313,7 +314,8 @@ class Guard:
             self._set_burst(participant)
         elif (changed := participant.tracks.get(change.source)) is not None:
             changed.level = change.after
-        self.live.publish(events.level_event(change))
+        covered = self._watch.covers(participant, change.source, now)
+        self.live.publish(events.level_event(change, covered=covered))
 
     def _policy_failed(self, reason: str) -> None:
         self.live.publish(events.policy_event(time.time(), self._judge.used, reason))
@@ -333,6 +335,7 @@ class Guard:
     # -- telling -------------------------------------------------------------------------------------------------
 
     def _record(self, entry: Entry) -> None:
+        entry = replace(entry, notifications=tuple(map(self._with_coverage, entry.notifications)))
         for notification in entry.notifications:
             self.live.publish(events.notification_event(notification))
         try:
@@ -340,6 +343,13 @@ class Guard:
         except Exception:  # noqa: BLE001 - whoever tells must not stop the guard
             told = ", ".join(notification.id for notification in entry.notifications)
             logger.opt(exception=True).error("What happened could not be handed over{}", told and f": {told}")
+
+    def _with_coverage(self, notification: Notification) -> Notification:
+        """Say of a notification whether anybody watches the participant whom it is about."""
+        participant = self._roster.participants.get(notification.participant_id)
+        if participant is None or participant.covered:
+            return notification
+        return replace(notification, unwatched=True)
 
     def _publish_sampling(self, *, keep: bool) -> None:
         self.live.publish({"type": "sampling", "at": time.time(), "sampling": self._sampling_dict()}, keep=keep)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from loguru import logger
 
+from deepguard.config.models import VideoParams
 from deepguard.contracts import Detector
 from deepguard.errors import MediaError
 from deepguard.guard.encoder import encoder_threads
@@ -19,7 +20,9 @@ from deepguard.guard.roster import Roster
 from deepguard.guard.track import PendingPicture, PictureTrack, SoundTrack, Track
 from deepguard.guard.watch import Watch
 from deepguard.media.audio import AudioChunk
-from deepguard.media.encode import encode_picture
+from deepguard.media.encode import EncodedPicture, encode_picture
+from deepguard.media.look import Look, Lookout
+from deepguard.media.thumbnail import thumbnail_of_frame
 from deepguard.model import Sample, SampleFormat, SampleOutcome, Source
 
 TrackId: TypeAlias = str | Callable[[], str]
@@ -124,7 +127,7 @@ class Intake:
         track.facts.last_media = now
         if not self.is_open or not track.sampler.due(now):
             return False
-        picture = PendingPicture(_new_sample_id(), image, size, mode, time.time())
+        picture = PendingPicture(_new_sample_id(), image, size, mode, time.time(), now)
         self._take(participant_id, track, picture.sample_id, now)
         if not track.encoding:
             track.encoding = True
@@ -191,14 +194,18 @@ class Intake:
             following: PendingPicture | None = picture
             while following is not None:
                 picture = following
+                lookout = track.lookout
                 try:
-                    encoded = await loop.run_in_executor(
-                        encoder_threads(), encode_picture, picture.image, picture.size, picture.mode, track.params
+                    look, encoded = await loop.run_in_executor(
+                        encoder_threads(), _measure_and_encode, picture, lookout, track.params
                     )
                 except Exception as error:  # noqa: BLE001 - one bad frame must not end the sampling of a track
                     logger.warning("A frame could not be encoded: {}", error)
                     self._drop(participant_id, track, picture.sample_id)
                 else:
+                    # Before the sample: its verdict may come at once. What was another track's says nothing of this.
+                    if lookout is track.lookout:
+                        self._watch.note_look(participant_id, track, look, picture.captured_at)
                     self._submit(
                         track,
                         Sample(
@@ -252,6 +259,12 @@ class Intake:
             else:
                 return
         self._drop(sample.participant_id, track, sample.id)
+
+
+def _measure_and_encode(picture: PendingPicture, lookout: Lookout, params: VideoParams) -> tuple[Look, EncodedPicture]:
+    thumbnail = thumbnail_of_frame(picture.image, picture.size, picture.mode)
+    look = lookout.see(thumbnail, picture.offered_at)
+    return look, encode_picture(picture.image, picture.size, picture.mode, params)
 
 
 def _new_sample_id() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deepguard.config.models import AudioParams, VideoParams
+from deepguard.guard.blindness import Blindness
 from deepguard.guard.coverage import TrackFacts
 from deepguard.guard.ledger import SampleLedger
 from deepguard.media.audio import AudioCutter
+from deepguard.media.look import Lookout
 from deepguard.media.sampler import VideoSampler
 from deepguard.model import BlindReason, Coverage, Level, Source
 
@@ -25,8 +27,7 @@ class Track:
         level: Its level.
         coverage: Its coverage.
         disagreement: What its detectors say where they differ; empty while they agree.
-        blind_since: Monotonic time since which it is blind, None when covered.
-        blindness_told: Whether notifiers were told that it is blind.
+        blindness: How long it has been blind, and whether notifiers were told.
     """
 
     def __init__(self, source: Source, track_id: str, now: float) -> None:
@@ -44,8 +45,7 @@ class Track:
         self.level = Level.CLEAR
         self.disagreement = ""
         self.coverage = STARTING
-        self.blind_since: float | None = now
-        self.blindness_told = False
+        self.blindness = Blindness()
 
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place: the participant connected anew. Its level stays, its coverage does not.
@@ -72,6 +72,7 @@ class PendingPicture:
         size: Width and height in pixels.
         mode: Pixel format.
         captured_at: When it was captured.
+        offered_at: The same, in monotonic seconds.
     """
 
     sample_id: str
@@ -79,6 +80,7 @@ class PendingPicture:
     size: tuple[int, int]
     mode: str
     captured_at: float
+    offered_at: float
 
 
 class PictureTrack(Track):
@@ -87,6 +89,7 @@ class PictureTrack(Track):
     Attributes:
         sampler: Decides which frame is due.
         params: How pictures are sampled and encoded.
+        lookout: Measures whether they are black or frozen; used by the one thread that encodes.
         encoding: Whether a picture is being encoded now.
         pending: The newest due frame that waits for the encoder.
     """
@@ -96,6 +99,7 @@ class PictureTrack(Track):
         super().__init__(source, track_id, now)
         self.params = params
         self.sampler = VideoSampler(params)
+        self.lookout = Lookout()
         self.encoding = False
         self.pending: PendingPicture | None = None
         self.facts.sample_period = self.sampler.period
@@ -103,6 +107,7 @@ class PictureTrack(Track):
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place; its first picture is due at once."""
         super().start_over(track_id, now)
+        self.lookout = Lookout()
         burst = self.sampler.burst
         self.sampler = VideoSampler(self.params)
         self.set_burst(burst)
@@ -158,3 +163,8 @@ class Participant:
     id: str
     level: Level = Level.CLEAR
     tracks: dict[Source, Track] = field(default_factory=dict)
+
+    @property
+    def covered(self) -> bool:
+        """Whether any of their tracks is being watched."""
+        return any(track.coverage.covered for track in self.tracks.values())

@@ -16,6 +16,7 @@ from deepguard.guard.live import LiveStream
 from deepguard.guard.observers import Observers
 from deepguard.guard.roster import Roster
 from deepguard.guard.track import Participant, Track
+from deepguard.media.look import Look
 from deepguard.model import (
     BlindReason,
     Coverage,
@@ -29,6 +30,7 @@ from deepguard.policy.notifications import coverage_notification
 from deepguard.store.entry import Entry
 
 TICK_SECONDS = 0.25
+_NOTHING_SEEN = frozenset({BlindReason.NO_MEDIA, BlindReason.BLACK_PICTURE, BlindReason.FROZEN_PICTURE})
 FORGOTTEN_SECONDS = 5.0
 """How long after twice the answer time-out a sample that its detector forgot counts as expired."""
 
@@ -120,7 +122,7 @@ class Watch:
         """
         before = track.coverage
         after = judge_coverage(track.facts, self.health, self._params, now)
-        if after.blind is BlindReason.NO_MEDIA and not track.source.is_audio:
+        if after.blind in _NOTHING_SEEN and not track.source.is_audio:
             # Whoever comes back into the picture may be somebody else: what was judged before does not vouch for them.
             track.facts.fresh_since = now
         if after != before:
@@ -130,21 +132,45 @@ class Watch:
             if before.blind is not after.blind:
                 self._observers.tell("deepguard_transition", transition=change)
                 self._record(Entry(call_id=self._call_id, transitions=(change,)))
-        if after.covered:
-            track.blind_since = None
-            if track.blindness_told:
-                track.blindness_told = False
+        if after.blind is None:
+            if track.blindness.ends():
                 self._tell_coverage(participant, track, before)
-        else:
-            if track.blind_since is None:
-                track.blind_since = now
-            if (
-                not track.blindness_told
-                and _worth_telling(track.source, after)
-                and now - track.blind_since >= self._params.notify_after
-            ):
-                track.blindness_told = True
-                self._tell_coverage(participant, track, before)
+        elif track.blindness.goes_on(after.blind, self._threshold(track.source, after.blind), now):
+            self._tell_coverage(participant, track, before)
+
+    def note_look(self, participant_id: str, track: Track, look: Look, captured_at: float) -> None:
+        """Take in how a track's picture looks.
+
+        Args:
+            participant_id: Whose track.
+            track: The track.
+            look: How it looks.
+            captured_at: When it was captured (Unix).
+        """
+        track.facts.note_look(look, captured_at, self._params)
+        participant = self._roster.participants.get(participant_id)
+        if participant is not None:
+            self.review(participant, track, time.monotonic())
+
+    def covers(self, participant: Participant, source: Source | None, now: float) -> bool:
+        """Whether a track is being watched at this moment, whatever was last told of it.
+
+        Args:
+            participant: Whose track.
+            source: Which one; None for any of theirs.
+            now: Monotonic seconds.
+        """
+        return any(
+            judge_coverage(track.facts, self.health, self._params, now).covered
+            for track in participant.tracks.values()
+            if source is None or track.source is source
+        )
+
+    def _threshold(self, source: Source, reason: BlindReason) -> float | None:
+        # A share that was ended is no loss of sight.
+        if source is Source.SCREEN and reason is BlindReason.NO_MEDIA:
+            return None
+        return self._params.notify_seconds(reason)
 
     def _tick(self, now: float) -> None:
         self._expire_forgotten(now)
@@ -178,10 +204,3 @@ class Watch:
             simulated=self._detector.simulated,
         )
         self._record(Entry(call_id=self._call_id, notifications=(told,)))
-
-
-def _worth_telling(source: Source, coverage: Coverage) -> bool:
-    # Somebody who listens without speaking, and a share that was ended, are no loss of sight.
-    if coverage.blind is BlindReason.NO_SPEECH:
-        return False
-    return not (source is Source.SCREEN and coverage.blind is BlindReason.NO_MEDIA)

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from loguru import logger
+
 from deepguard.contracts import Policy
 from deepguard.model import Call
 from deepguard.plugins import PluginHost
+from deepguard.plugins.host import Answer
 from deepguard.plugins.places import place_of
-from deepguard.policy.machine import ThresholdPolicy
+from deepguard.policy.machine import ParticipantPolicy, ThresholdPolicy
 from deepguard.text import one_line
 from deepguard.thresholds import Thresholds
 
 BUILT_IN = "built in"
+
+_OWN = (ThresholdPolicy, ParticipantPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Chosen:
     @property
     def built_in(self) -> bool:
         """Whether the policy is deepguard's own, which neither raises nor waits."""
-        return type(self.policy) is ThresholdPolicy
+        return type(self.policy) in _OWN
 
 
 def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
@@ -53,25 +58,39 @@ def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
     """
     problems: list[str] = []
     origin = BUILT_IN
-    answer = hooks.answer("deepguard_thresholds", failures=problems, call=call, defaults=thresholds)
-    if answer is not None and answer.value is not thresholds:
-        if isinstance(answer.value, Thresholds):
-            thresholds = answer.value
-            origin = f"{BUILT_IN}, thresholds of {answer.place}"
-        else:
-            kind = type(answer.value).__name__
-            problems.append(f"{answer.place}: deepguard_thresholds returned {kind}, not Thresholds")
-    policy: Policy = ThresholdPolicy(thresholds)
-    answer = hooks.answer("deepguard_policy", failures=problems, call=call, thresholds=thresholds)
+    asked = hooks.answer("deepguard_thresholds", failures=problems, call=call, participant_id="", defaults=thresholds)
+    decided = _thresholds(asked, problems) or thresholds
+    if asked is not None and decided is not thresholds:
+        origin = f"{BUILT_IN}, thresholds of {asked.place}"
+    answer = hooks.answer("deepguard_policy", failures=problems, call=call, thresholds=decided)
     if answer is not None and type(answer.value) is not ThresholdPolicy:
         if faults := list(_faults(answer.value, answer.place)):
             problems += faults
         else:
-            policy = answer.value
-            origin = f"{one_line(type(policy).__name__)} of {answer.place}"
-    elif answer is not None:
-        policy = answer.value
-    return Chosen(policy, thresholds, origin, problems)
+            name = one_line(type(answer.value).__name__)
+            return Chosen(answer.value, decided, f"{name} of {answer.place}", problems)
+
+    def of_participant(participant_id: str) -> Thresholds:
+        faults: list[str] = []
+        own = hooks.answer(
+            "deepguard_thresholds", failures=faults, call=call, participant_id=participant_id, defaults=thresholds
+        )
+        found = _thresholds(own, faults)
+        if faults:
+            logger.error("A participant of call {} has the call's thresholds: {}", call.id, "; ".join(faults))
+        # Who leaves it to the configuration leaves it to what was decided for the call.
+        return decided if found is None or found is thresholds else found
+
+    return Chosen(ParticipantPolicy(decided, of_participant), decided, origin, problems)
+
+
+def _thresholds(answer: Answer | None, problems: list[str]) -> Thresholds | None:
+    """What a hook decided; None, and a problem, when it is no thresholds."""
+    if answer is None or isinstance(answer.value, Thresholds):
+        return None if answer is None else answer.value
+    kind = type(answer.value).__name__
+    problems.append(f"{answer.place}: deepguard_thresholds returned {kind}, not Thresholds")
+    return None
 
 
 def _faults(policy: Any, place: str) -> Iterator[str]:

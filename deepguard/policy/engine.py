@@ -18,7 +18,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.policy.incidents import advance, end
-from deepguard.policy.machine import ThresholdPolicy
+from deepguard.policy.machine import PolicyState, ThresholdPolicy
 from deepguard.thresholds import Thresholds
 
 
@@ -89,7 +89,7 @@ class Engine:
         """
         case = self.cases.get(verdict.participant_id)
         step = self.policy.advance(self.policy.initial() if case is None else case.state, verdict, now)
-        if type(self.policy) is not ThresholdPolicy:
+        if not isinstance(step, PolicyStep) or not isinstance(step.state, PolicyState):
             _check(step)
         return step
 

@@ -61,8 +61,7 @@ def advance(
         return IncidentStep(opened, NotificationKind.OPENED)
 
     if step.participant == Level.CLEAR:
-        changed = replace(incident, level=Level.CLEAR, detail=step.cause or incident.detail)
-        return end(changed, Resolution.CLEARED, now)
+        return _resolved(incident, Resolution.CLEARED, now, Level.CLEAR, step.cause or incident.detail)
 
     sources = incident.sources + tuple(source for source in alerting if source not in incident.sources)
     if step.participant == incident.level and sources == incident.sources:
@@ -88,7 +87,11 @@ def end(incident: Incident | None, resolution: Resolution, now: float) -> Incide
     """
     if incident is None or incident.resolved_at is not None:
         return IncidentStep(incident)
-    resolved = replace(incident, updated_at=now, resolved_at=now, resolution=resolution)
+    return _resolved(incident, resolution, now, incident.level, incident.detail)
+
+
+def _resolved(incident: Incident, resolution: Resolution, now: float, level: Level, detail: str) -> IncidentStep:
+    resolved = replace(incident, level=level, detail=detail, updated_at=now, resolved_at=now, resolution=resolution)
     return IncidentStep(resolved, NotificationKind.RESOLVED)
 
 

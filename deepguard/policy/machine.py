@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ class ThresholdPolicy:
         opinion, reason = heard
         opinions.pop("", None)
         opinions[verdict.detector] = opinion
-        tracks[verdict.source] = track._replace(opinions=_kept(opinions))
+        tracks[verdict.source] = TrackState(track.level, track.since, _kept(opinions))
         return self._levelled(state, tracks, verdict.source, reason, at, now)
 
     def _levelled(
@@ -125,7 +125,7 @@ class ThresholdPolicy:
             if level is not track.level:
                 changed = True
                 since = at if self.thresholds.dwell else 0.0
-                tracks[source] = track._replace(level=level, since=since)
+                tracks[source] = TrackState(level, since, track.opinions)
                 if source is not judged:
                     reason = reason if reason.cause else _too_old(source)
                 elif not reason.cause:
@@ -179,6 +179,29 @@ class ThresholdPolicy:
         return Reason(f"the participant was at {before} for {self.thresholds.dwell:g} s", "thresholds.dwell")
 
 
+class ParticipantPolicy(ThresholdPolicy):
+    """The default policy where participants may have thresholds of their own."""
+
+    def __init__(self, thresholds: Thresholds, thresholds_of: Callable[[str], Thresholds]) -> None:
+        """Follow the thresholds of each participant.
+
+        Args:
+            thresholds: Those of the call as a whole.
+            thresholds_of: Those of a participant, asked once for each.
+        """
+        super().__init__(thresholds)
+        self._thresholds_of = thresholds_of
+        self._policies: dict[str, ThresholdPolicy] = {}
+
+    def advance(self, state: PolicyState, verdict: Verdict, now: float) -> PolicyStep:
+        """Take one verdict in."""
+        policy = self._policies.get(verdict.participant_id)
+        if policy is None:
+            policy = ThresholdPolicy(self._thresholds_of(verdict.participant_id))
+            self._policies[verdict.participant_id] = policy
+        return policy.advance(state, verdict, now)
+
+
 def _too_old(source: Source) -> Reason:
     return Reason(f"the verdicts on the {source} are too old to count", "thresholds.max_age")
 
@@ -205,4 +228,4 @@ def _disagreements(tracks: Mapping[Source, TrackState]) -> Mapping[Source, str]:
     return found
 
 
-__all__ = ["PolicyState", "ThresholdPolicy", "TrackState"]
+__all__ = ["ParticipantPolicy", "PolicyState", "ThresholdPolicy", "TrackState"]

@@ -7,7 +7,7 @@ import hashlib
 import time
 from html import escape
 
-from deepguard.model import Label, Labelled, Resolution
+from deepguard.model import Incident, Label, Labelled, Level, Resolution
 from deepguard.notify.acknowledging import LONGEST_NAME
 from deepguard.store.incidents import StoredIncident
 from deepguard.text import LABEL_WORDS, one_line
@@ -16,15 +16,15 @@ LONGEST_DETAIL = 500
 
 _STYLE = """
 :root{color-scheme:light dark;--page:#f3f5f7;--card:#fff;--line:#d6dce2;--control:#7c8996;--ink:#15212c;--muted:#53616e;
---accent:#0b5cad;--hover:#094a8c;--on:#fff;--alert:#a8121f;--clear:#14683d;--warn:#854800}
+--accent:#0b5cad;--hover:#094a8c;--on:#fff;--alert:#a8121f;--warn:#854800}
 @media(prefers-color-scheme:dark){:root{--page:#0d1319;--card:#161e26;--line:#2d3945;--control:#74828f;--ink:#e9eff4;
---muted:#a4b2be;--accent:#6db3f8;--hover:#93c8fb;--on:#06131f;--alert:#ff9c9c;--clear:#82dca5;--warn:#ffc76b}}
+--muted:#a4b2be;--accent:#6db3f8;--hover:#93c8fb;--on:#06131f;--alert:#ff9c9c;--warn:#ffc76b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:36rem;margin:0 auto;padding:clamp(.75rem,4vw,3rem) clamp(.75rem,4vw,1.5rem)}
 .card{padding:clamp(1.25rem,4vw,2rem);border:1px solid var(--line);border-top:5px solid var(--tone);border-radius:10px;
 background:var(--card)}
-.alert{--tone:var(--alert)}.clear{--tone:var(--clear)}.warn{--tone:var(--warn)}
+.alert{--tone:var(--alert)}.calm{--tone:var(--control)}.warn{--tone:var(--warn)}
 .brand{margin:0 0 .75rem;color:var(--muted);font-weight:600}
 h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}
 p{margin:0 0 1rem;overflow-wrap:anywhere}
@@ -52,7 +52,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 _OVER = {
-    Resolution.CLEARED: "the caller was found to be clear again",
+    Resolution.CLEARED: "the caller is no longer suspected",
     Resolution.CALL_ENDED: "the call ended",
     Resolution.GUARD_LOST: "the program that guarded the call ended",
 }
@@ -84,7 +84,8 @@ def incident_page(stored: StoredIncident, labelled: Labelled | None = None) -> s
     facts = [
         ("Who", f"<bdi>{escape(one_line(incident.participant_id))}</bdi>"),
         ("Since", _moment(incident.opened_at)),
-        ("Level", escape(str(incident.level).upper())),
+        # What is over is not called clear: nobody knows here whether the caller is still being watched.
+        ("Level" if incident.resolved_at is None else "Highest level", escape(str(_level(incident)).upper())),
         ("Found in", escape(", ".join(incident.sources))),
         ("Why", f"<bdi>{escape(one_line(incident.detail, LONGEST_DETAIL))}</bdi>" if incident.detail else ""),
         ("Detector", escape(one_line(stored.detector))),
@@ -99,16 +100,16 @@ def incident_page(stored: StoredIncident, labelled: Labelled | None = None) -> s
         if incident.acknowledged_at is not None:
             facts.append(("Acknowledged", f"{_moment(incident.acknowledged_at)}, by {_by(stored)}"))
         text = f"<p>Nothing is left to acknowledge: {why}.</p>"
-        return _page("This alert is over", "clear", stored.simulated, text + _facts(facts) + more)
+        return _page("This alert is over", "calm", stored.simulated, text + _facts(facts) + more)
     if incident.acknowledged_at is not None:
         text = (
             f"<p>By {_by(stored)}, {_moment(incident.acknowledged_at)}. The alert is not repeated any more. "
-            "It stays open until the caller is found to be clear again, or the call ends.</p>"
+            "It stays open until the caller is no longer suspected, or the call ends.</p>"
         )
-        return _page("This alert is acknowledged", "clear", stored.simulated, text + _facts(facts) + more)
+        return _page("This alert is acknowledged", "calm", stored.simulated, text + _facts(facts) + more)
     text = (
         "<p>Acknowledge it to say that you take care of it. Everybody else is told so, and the alert is not repeated. "
-        "It stays open until the caller is found to be clear again, or the call ends.</p>"
+        "It stays open until the caller is no longer suspected, or the call ends.</p>"
     )
     return _page("The caller may not be who they seem", "alert", stored.simulated, _facts(facts) + text + _FORM + more)
 
@@ -127,6 +128,10 @@ def _label_form(labelled: Labelled | None) -> str:
 <p class="note" id="kept">Nobody is told. It is kept with the call, for whoever tunes the thresholds.</p>
 <button class="second">Save</button>
 </form>"""
+
+
+def _level(incident: Incident) -> Level:
+    return incident.level if incident.resolved_at is None else incident.peak
 
 
 def _page(title: str, tone: str, simulated: bool, body: str) -> str:

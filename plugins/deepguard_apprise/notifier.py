@@ -57,7 +57,7 @@ class AppriseNotifier(Notifier):
             Apprise.notify,
             title=title_of(notification),
             body=body_of(notification),
-            notify_type=_TYPES.get(notification.kind, _TYPES_BY_LEVEL[notification.level]),
+            notify_type=type_of(notification),
             body_format=NotifyFormat.TEXT,
             interpret_escapes=False,
         )
@@ -131,6 +131,13 @@ class _Channel:
             if status := _STATUS.search(log.message):
                 return NotifyError.for_status(self._who, int(status[1]))
         return NotifyError(f"{self._who} did not take it: check that it can be reached, and its address")
+
+
+def type_of(notification: Notification) -> NotifyType:
+    """What Apprise makes a colour or a symbol of."""
+    found = _TYPES.get(notification.kind, _TYPES_BY_LEVEL[notification.level])
+    # Success is shown in green: not for somebody whom nobody watches.
+    return NotifyType.INFO if found is NotifyType.SUCCESS and not notification.covered else found
 
 
 def _together(errors: list[NotifyError]) -> NotifyError:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from deepguard import Incident, Level, Notification, NotificationKind, one_line
+from deepguard import Incident, Level, Notification, NotificationKind, level_words, one_line
 from deepguard_email.words import for_body, token
 
 TITLE, DETAIL, NAME, VALUE = 300, 2000, 60, 200
@@ -114,6 +114,8 @@ def _badge(notification: Notification) -> tuple[str, str]:
     badge, colour = _BADGES[notification.kind]
     if notification.kind is NotificationKind.DIGEST and notification.level == Level.ALERT:
         return badge, _RED
+    if colour == _GREEN and not notification.covered:
+        return badge, _GREY
     return badge, colour
 
 
@@ -139,7 +141,7 @@ def _facts(notification: Notification) -> list[tuple[str, str]]:
         ("Call", for_body(notification.call_id, VALUE)),
         ("Track", notification.source or ""),
         ("When", "" if notification.kind is NotificationKind.OPENED else moment(notification.at)),
-        ("Level", "" if notification.kind is NotificationKind.TEST else str(notification.level)),
+        ("Level", "" if notification.kind is NotificationKind.TEST else level_words(notification)),
     ]
     if incident:
         if incident.peak != notification.level:

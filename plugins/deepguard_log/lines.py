@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from deepguard import Incident, Notification
+from deepguard import Incident, Notification, level_words
 
 LONGEST = 500
 """Characters of one value in a text line; the rest is cut. Whoever joins a call chooses the length of their name."""
@@ -18,7 +18,7 @@ def text_line(notification: Notification) -> str:
     """Write a notification as ``key=value`` pairs, ``SIMULATED`` first when it is no real finding."""
     incident = notification.incident
     pairs = {
-        "level": str(notification.level),
+        "level": level_words(notification),
         "participant": notification.participant_id,
         "source": notification.source or "",
         "incident": incident.id if incident else "",
@@ -45,6 +45,7 @@ def json_line(notification: Notification) -> str:
             "call_id": notification.call_id,
             "participant": notification.participant_id,
             "level": str(notification.level),
+            "covered": notification.covered,
             "source": notification.source,
             "title": notification.title,
             "detail": notification.detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from deepguard import Notification, NotificationKind
+from deepguard import Notification, NotificationKind, level_words
 from deepguard_slack.text import NOTHING, clean, units
 
 TOTAL = 9000
@@ -61,7 +61,7 @@ def _facts(item: Notification, *, brief: bool) -> str:
     if item.source is not None and not brief:
         words += f" ({item.source})"
     where = item.incident.id if item.incident else item.call_id
-    return f"{words}, {item.level}, {clean(where, LONGEST_ID) or NOTHING}"
+    return f"{words}, {level_words(item)}, {clean(where, LONGEST_ID) or NOTHING}"
 
 
 def _packed(lines: list[str]) -> Iterator[str]:

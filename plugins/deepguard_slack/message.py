@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepguard import Incident, Level, Notification, NotificationKind, Resolution
+from deepguard import Incident, Level, Notification, NotificationKind, Resolution, level_words
 from deepguard_slack.digest import digest_lines
 from deepguard_slack.text import NOTHING, clean, escaped, plain
 
@@ -117,10 +117,10 @@ def _colour(notification: Notification) -> str:
     incident = notification.incident
     if notification.kind is NotificationKind.TEST:
         return _GREY
+    if notification.level is Level.CLEAR and not notification.covered:
+        return _GREY  # What nobody watches must not look as if it were fine.
     if incident is not None and incident.resolved_at is not None:
         return _COLOURS[Level.CLEAR]
-    if notification.kind is NotificationKind.COVERAGE_LOST and notification.level is Level.CLEAR:
-        return _GREY  # What nobody watches must not look as if it were fine.
     return _COLOURS[notification.level]
 
 
@@ -128,7 +128,7 @@ def _fields(notification: Notification) -> list[dict[str, Any]]:
     incident = notification.incident
     pairs = {"Participant": notification.participant_id}
     if notification.kind is not NotificationKind.TEST:
-        pairs["Level"] = str(notification.level)
+        pairs["Level"] = level_words(notification)
     if incident is not None:
         pairs["Tracks"] = ", ".join(incident.sources)
     elif notification.source is not None:

@@ -55,6 +55,7 @@ def _data(notification: Notification, limits: _Limits) -> dict[str, Any]:
         "title": _cut(notification.title, limits.title),
         "detail": _cut(notification.detail, limits.detail),
         "level": str(notification.level),
+        "covered": notification.covered,
         "simulated": notification.simulated,
         "call": _cut(notification.call_id, limits.name),
         "participant": _cut(notification.participant_id, limits.name),

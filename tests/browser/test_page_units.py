@@ -49,7 +49,7 @@ def modules(page: Page) -> Page:
         """async () => {
             const names = ["state", "watch", "words", "signals", "store", "views/timeline-layout", "views/transitions",
                 "views/notifications", "views/participants", "views/timeline", "views/sampling", "views/messages",
-                "views/alerts"];
+                "views/alerts", "announce"];
             for (const name of names) Object.assign(globalThis, await import(`./js/${name}.js`));
             globalThis.play = (events, from = NOTHING) =>
                 events.reduce((state, event) => advance(state, event, event.at + 0.1), from);
@@ -367,6 +367,57 @@ def test_what_is_not_seen_is_hatched_on_the_time_line(modules: Page) -> None:
         (100, 900, "alert"),
     ]
     assert [(blind["x"], blind["width"]) for blind in lanes[0]["blinds"]] == [(500, 100), (900, 100)]
+
+
+@pytest.mark.browser
+def test_the_time_line_has_no_clear_where_nobody_watches(modules: Page) -> None:
+    events = [
+        coverage(100, WATCHED),
+        coverage(120, BLIND),
+        level(130, "clear", "alert"),
+        level(140, "alert", "clear"),
+        coverage(150, WATCHED),
+        coverage(160, BLIND),
+    ]
+    (lane,) = modules.evaluate(
+        "(events) => layOut(play(events), { now: 200, seconds: 100, width: 1000 }).lanes", events
+    )
+    assert [(band["x"], band["width"], band["level"]) for band in lane["bands"]] == [
+        (0, 200, "clear"),
+        (300, 100, "alert"),
+        (500, 100, "clear"),
+    ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("covered", [True, False])
+def test_who_is_not_watched_is_called_clear_by_no_list(modules: Page, covered: bool) -> None:
+    events = [
+        coverage(100, WATCHED if covered else BLIND),
+        level(101, "alert", "clear") | {"covered": covered},
+        level(101, "alert", "clear", None) | {"covered": covered},
+        notification(102, "a", kind="incident.resolved", title="Over", level="clear", covered=covered),
+    ]
+    shown = modules.evaluate(
+        """(events) => {
+            const root = document.createElement("div");
+            document.body.append(root);
+            const state = { ...IDLE, phase: "call", link: "connected", stream: "open", guard: play(events) };
+            mountTransitions(root)(state);
+            mountNotifications(root)(state);
+            const announced = ["p", "p"].map(() => document.createElement("p"));
+            const announce = createAnnouncer(...announced);
+            events.filter(({ type }) => type === "level").forEach(announce);
+            return {
+                states: [...root.querySelectorAll("li[data-state]")].map((node) => node.dataset.state),
+                words: [...root.querySelectorAll("strong"), ...announced].map((node) => node.textContent),
+            };
+        }""",
+        events,
+    )
+    assert ("clear" in shown["states"]) is covered
+    assert any(re.search("clear", words, re.IGNORECASE) for words in shown["words"]) is covered
+    assert any("not watched" in words.lower() for words in shown["words"]) is not covered
 
 
 @pytest.mark.browser

@@ -14,9 +14,9 @@ from typer.main import get_command
 from deepguard.cli import app
 from deepguard.cli.incidents import incident_dict
 from deepguard.config.loading import load_config
-from deepguard.config.models import NotifierCommon, NotifyOn
+from deepguard.config.models import CoverageNotify, CoverageParams, NotifierCommon, NotifyOn
 from deepguard.contracts import NotifierType, PluginConfig
-from deepguard.model import DeliveryStatus
+from deepguard.model import BlindReason, DeliveryStatus
 from deepguard.notify.trial import Follows, Outcome, Result
 from deepguard.plugins import PluginHost
 from deepguard.store.incidents import StoredIncident
@@ -37,14 +37,20 @@ def lines() -> list[str]:
     return [line for line in [*shown, *told] if line.startswith("deepguard ")]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_its_settings_load(number: int, tmp_path: Path) -> None:
     settings = [one.text for one in snippets(PAGE) if one.language == "yaml"]
-    assert len(settings) == 3
+    assert len(settings) == 4
     if "silences" in settings[number]:
         settings[number] += "notifiers: [{type: log, name: soc}]\n"
     (tmp_path / "deepguard.yaml").write_text(settings[number])
     load_config(tmp_path / "deepguard.yaml", PluginHost(), VARIABLES)
+
+
+def test_the_reasons_are_those_that_there_are_and_their_settings_exist() -> None:
+    told = {code(row[0])[0]: code(row[2]) for row in table(PAGE, "reason")}
+    assert told.keys() == {reason.value for reason in BlindReason} == CoverageNotify.model_fields.keys()
+    assert {name for names in told.values() for name in names} <= CoverageParams.model_fields.keys()
 
 
 @pytest.mark.parametrize("line", lines())

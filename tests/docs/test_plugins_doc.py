@@ -40,7 +40,7 @@ def test_the_policy_file_overrides_thresholds_where_it_wants(policy):
     defaults = Thresholds(2, 2, 2)
 
     def decided(**metadata):
-        return policy.first("deepguard_thresholds", call=Call("c", 0.0, metadata), defaults=defaults)
+        return policy.first("deepguard_thresholds", call=Call("c", 0.0, metadata), participant_id="", defaults=defaults)
 
     assert decided() == defaults
     assert decided(desk="payments") == Thresholds(1, 1, 5)

@@ -31,7 +31,7 @@ from deepguard.model import (
 )
 from support.detectors import AnsweringDetector, new_guard
 
-PICTURE = bytes(16 * 16 * 3)
+PICTURE = bytes([128]) * (16 * 16 * 3)
 
 
 def show(guard: Guard) -> None:

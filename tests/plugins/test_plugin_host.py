@@ -429,4 +429,6 @@ def test_what_is_no_python_file_is_refused(tmp_path, path, reason):
 
 def test_hooks_can_be_called_as_pluggy_does():
     host = PluginHost()
-    assert host.hook.deepguard_thresholds(call=CALL, defaults=Thresholds(2, 2, 2)) == Thresholds(2, 2, 2)
+    assert host.hook.deepguard_thresholds(call=CALL, participant_id="", defaults=Thresholds(2, 2, 2)) == Thresholds(
+        2, 2, 2
+    )

@@ -39,7 +39,7 @@ def hooks():
 
 def test_defaults_stand_when_nobody_overrides(hooks):
     configured = Thresholds(2, 3, 4)
-    assert hooks.deepguard_thresholds(call=CALL, defaults=configured) == configured
+    assert hooks.deepguard_thresholds(call=CALL, participant_id="", defaults=configured) == configured
     policy = hooks.deepguard_policy(call=CALL, thresholds=configured)
     assert isinstance(policy, ThresholdPolicy)
     assert policy.thresholds == configured
@@ -47,5 +47,5 @@ def test_defaults_stand_when_nobody_overrides(hooks):
 
 def test_others_go_first(hooks):
     vip = Call("c2", 0.0, {"vip": "yes", "own": "yes"})
-    assert hooks.deepguard_thresholds(call=vip, defaults=Thresholds(2, 3, 4)) == Thresholds(2, 5, 5)
+    assert hooks.deepguard_thresholds(call=vip, participant_id="", defaults=Thresholds(2, 3, 4)) == Thresholds(2, 5, 5)
     assert hooks.deepguard_policy(call=vip, thresholds=Thresholds()) == "own policy"

@@ -169,6 +169,9 @@ async def test_what_is_over_is_said_to_be_over(served: tuple[Runtime, aiohttp.Cl
         status, page = await asked(http, link, method)
         assert status == 200
         assert "This alert is over Nothing is left to acknowledge: the call ended." in words(page)
+        # Whether anybody watches the caller now is not known here.
+        assert "Highest level ALERT" in words(page)
+        assert "clear" not in words(page).lower()
         assert BUTTON not in page
     assert (await stored(runtime, incident)).acknowledged_at is None
 

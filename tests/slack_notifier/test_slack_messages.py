@@ -202,7 +202,7 @@ def test_more_than_can_be_named_are_counted():
 
 def test_few_are_named_in_full():
     item = make_notification(participant_id="Zoë B", kind=NotificationKind.COVERAGE_LOST, source=Source.CAMERA)
-    assert digest_lines([item]) == ["Zoë B: coverage lost (camera), clear, call-1"]
+    assert digest_lines([item]) == ["Zoë B: coverage lost (camera), not watched, call-1"]
     assert digest_lines([]) == []
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard, OnJudged
+from deepguard.guard.judge import TIME_LIMIT
 from deepguard.model import (
     Call,
     DetectorHealth,
@@ -77,6 +78,8 @@ def new_guard(
     record: Callable[[Entry], None] | None = None,
     keep_pictures: bool = False,
     on_judged: OnJudged | None = None,
+    thresholds: Thresholds | None = None,
+    policy_seconds: float = TIME_LIMIT,
 ) -> Guard:
     """A guard around a detector, with the built-in policy."""
     told = notifications if notifications is not None else []
@@ -86,9 +89,10 @@ def new_guard(
         video=video or VideoParams(),
         audio=audio or AudioParams(),
         coverage=coverage or CoverageParams(),
-        thresholds=Thresholds(),
+        thresholds=thresholds or Thresholds(),
         hooks=host or PluginHost(),
         record=record or (lambda entry: told.extend(entry.notifications)),
         keep_pictures=keep_pictures,
         on_judged=on_judged,
+        policy_seconds=policy_seconds,
     )

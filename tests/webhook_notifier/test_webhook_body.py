@@ -76,6 +76,7 @@ def notifications(draw: st.DrawFn, of: st.SearchStrategy[NotificationKind]) -> N
         incident=draw(incidents) if kind.startswith("incident.") else None,
         source=draw(sources) if kind.startswith("coverage.") else None,
         detector=draw(texts),
+        unwatched=draw(st.booleans()),
         simulated=draw(st.booleans()),
         items=tuple(draw(st.lists(notifications(singles), min_size=1, max_size=3)))
         if kind is NotificationKind.DIGEST
@@ -164,6 +165,7 @@ def test_everything_that_is_known_of_an_incident_is_told() -> None:
             "title": "Simulation: over",
             "detail": "more",
             "level": "suspicious",
+            "covered": True,
             "simulated": True,
             "call": "s-41",
             "participant": "Zoë",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from PIL import Image
 
 from deepguard.detectors.embedded.faces import Face, FaceFinder
 from deepguard.detectors.embedded.finding import NOT_ASSESSED, Finding, unreadable
-from deepguard.detectors.embedded.stillness import SCALE, Stillness
+from deepguard.media.stillness import SECONDS, Stillness
+from deepguard.media.thumbnail import is_black, thumbnail_of
 from deepguard.model import BlindReason, Sample, Source
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ MAX_PIXELS = 50_000_000
 
 WORKING_EDGE = 1280
 
-BLACK_BELOW = 24
-"""A picture is black when 99 % of its thumbnail is darker (of 255): a covered lens still has noise and a glow."""
+TRACKS = 16
+"""So many tracks are remembered; a call has few, but a peer that reconnects brings new ones each time."""
 
 BLURRED_VARIANCE = 100.0
 """Variance of the Laplacian of 8-bit grey below which pictures are customarily called blurred."""
@@ -42,7 +44,7 @@ class PictureAssessor:
             OSError: It cannot be loaded.
         """
         self._finder = FaceFinder()
-        self._stillness = Stillness()
+        self._stillness: OrderedDict[tuple[str, ...], Stillness] = OrderedDict()
 
     def assess(self, sample: Sample) -> Finding:
         """Measure one picture. Blocks for some tens of milliseconds.
@@ -61,10 +63,10 @@ class PictureAssessor:
             return unreadable(f"the picture could not be decoded ({type(error).__name__})")
         if grey is None:
             return unreadable(f"the picture is refused: {width} x {height} pixels are more than {MAX_PIXELS}")
-        thumbnail = _scaled(grey, 1 / SCALE)
-        track = (sample.participant_id, sample.source, sample.track_id)
-        black = bool(np.percentile(thumbnail, 99) < BLACK_BELOW)
-        frozen_seconds = self._stillness.seconds(track, thumbnail, sample.captured_at)
+        thumbnail = np.asarray(thumbnail_of(grey), np.uint8)
+        black = is_black(thumbnail)
+        still_seconds = self._stillness_of(sample).seconds(thumbnail, sample.captured_at)
+        frozen_seconds = still_seconds if still_seconds >= SECONDS else 0.0
         faces = [] if black else self._finder.find(grey)
         largest = faces[0] if faces else Face(0, 0, 0, 0)
         scale = width / grey.shape[1]
@@ -89,6 +91,13 @@ class PictureAssessor:
             model=self._finder.name,
         )
 
+    def _stillness_of(self, sample: Sample) -> Stillness:
+        track = (sample.participant_id, sample.source, sample.track_id)
+        stillness = self._stillness[track] = self._stillness.pop(track, None) or Stillness()
+        if len(self._stillness) > TRACKS:
+            self._stillness.popitem(last=False)
+        return stillness
+
 
 def _decode(sample: Sample) -> tuple[NDArray[np.uint8] | None, tuple[int, int]]:
     """The picture in grey, its longest edge at most ``WORKING_EDGE``, and its size; None when it is too large."""
@@ -103,10 +112,8 @@ def _decode(sample: Sample) -> tuple[NDArray[np.uint8] | None, tuple[int, int]]:
 
 def _fit(grey: NDArray[np.uint8], longest_edge: int) -> NDArray[np.uint8]:
     factor = longest_edge / max(grey.shape)
-    return _scaled(grey, factor) if factor < 1 else grey
-
-
-def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    if factor >= 1:
+        return grey
     height, width = grey.shape
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -136,4 +143,4 @@ def _describe(
     return (BlindReason.NOT_ASSESSED if source is Source.SCREEN else BlindReason.NO_FACE), "no face found"
 
 
-__all__ = ["MAX_PIXELS", "PictureAssessor"]
+__all__ = ["MAX_PIXELS", "TRACKS", "PictureAssessor"]

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from deepguard.detectors.embedded.faces import FaceFinder
-from deepguard.detectors.embedded.pictures import PictureAssessor
-from deepguard.detectors.embedded.stillness import TRACKS, Stillness
+from deepguard.detectors.embedded.pictures import TRACKS, PictureAssessor
 from deepguard.model import BlindReason, Judgement, Sample, SampleFormat, Signal, Source
 
 PORTRAIT = Path(__file__).parent / "data" / "astronaut.jpg"
@@ -226,12 +225,19 @@ def test_a_shared_screen_stands_still_and_shows_no_face_by_its_nature(assessor: 
     assert black.blind is BlindReason.BLACK_PICTURE
 
 
-def test_the_memory_of_tracks_is_bounded() -> None:
-    stillness = Stillness()
-    thumbnail = np.zeros((90, 160), np.uint8)
-    for n in range(1000):
-        stillness.seconds(n, thumbnail, START)
-    assert len(stillness._runs) == TRACKS
+def test_the_memory_of_tracks_is_bounded_and_the_longest_silent_is_forgotten(assessor: PictureAssessor) -> None:
+    data = encoded(Image.new("RGB", (64, 64), (200, 200, 200)))
+
+    def frozen(track: int, at: float) -> Signal:
+        return assessor.assess(sample(data, at, track_id=f"camera-{track}")).signals["frozen"]
+
+    for n in range(2):
+        for track in range(TRACKS):
+            frozen(track, START + n)
+    # One more than is remembered: the one that was seen last is the one that is still known.
+    frozen(TRACKS, START + 2)
+    assert frozen(TRACKS - 1, START + 2) is True
+    assert frozen(0, START + 2) is False
 
 
 def with_size(jpeg: bytes, width: int, height: int) -> bytes:

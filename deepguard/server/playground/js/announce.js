@@ -1,7 +1,7 @@
 /** Says aloud, and in the tab's title, what must not be missed while looking elsewhere. */
 
 import { setText } from "./dom.js";
-import { levelName, reasonText, sourceName } from "./words.js";
+import { levelName, reasonText, sourceName, toldLevel } from "./words.js";
 
 const TITLE = "deepguard";
 
@@ -17,7 +17,7 @@ export function createAnnouncer(polite, now) {
   const watched = new Map();
   return (event) => {
     if (event.type === "level" && event.source === null) {
-      const words = `The caller's level is now ${levelName(event.after)}.`;
+      const words = `The caller's level is now ${toldLevel(event.after, event.covered)}.`;
       setText(event.after === "alert" ? now : polite, words);
       if (event.after !== "alert") setText(now, "");
     } else if (event.type === "coverage") {

@@ -52,7 +52,8 @@ const HANDLERS = {
     const changed = event.source
       ? changeTrack(state, event, (track) => raise(track, event.after, event.at))
       : changeParticipant(state, event.participant, () => ({ level: event.after, since: event.at }));
-    return note(changed, { kind: "level", before: event.before, after: event.after, cause: event.cause }, event);
+    const { before, after, cause, covered } = event;
+    return note(changed, { kind: "level", before, after, cause, covered }, event);
   },
   notification: (state, event) => {
     const { type, ...notification } = event;

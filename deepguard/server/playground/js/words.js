@@ -11,6 +11,9 @@ export const sourceName = (source) => SOURCES[source] ?? plain(source);
 const LEVELS = { clear: "Clear", suspicious: "Suspicious", alert: "Alert" };
 export const levelName = (level) => LEVELS[level] ?? plain(level);
 
+/** The level that a change or a message tells of. Whoever is not watched is never called clear. */
+export const toldLevel = (level, covered) => (level === "clear" && covered === false ? "Not watched" : levelName(level));
+
 const LEVEL_MEANING = {
   clear: "Nothing suspicious has been found.",
   suspicious: "Something does not look right. It is being checked more often.",
@@ -40,6 +43,7 @@ const REASONS = {
   no_face: "There is no face in the picture.",
   detector_down: "The detector is not reachable.",
   no_answer: "The detector does not answer.",
+  samples_expired: "The last check expired without an answer.",
   detector_error: "The detector reports an error.",
   not_assessed: "This detector does not assess deepfakes.",
 };

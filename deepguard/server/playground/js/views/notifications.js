@@ -28,8 +28,8 @@ export function mountNotifications(root) {
   };
 }
 
-function entry({ kind, title, detail, at, simulated }) {
-  const shape = SHAPES[kind] ?? "info";
+function entry({ kind, title, detail, at, simulated, covered }) {
+  const shape = covered === false && SHAPES[kind] === "clear" ? "blind" : (SHAPES[kind] ?? "info");
   const deliveries = el("ul", { class: "deliveries", "aria-label": "Sent to" });
   const node = el(
     "li",

@@ -24,13 +24,16 @@ export function layOut(guard, { now, seconds, width, unseenSince = null, over = 
   for (const participant of guard.participants.values()) {
     for (const track of tracksInOrder(participant)) {
       const name = sourceName(track.source);
+      const blinds = spans(coveragesSeen(track, unseenSince), now, begin, place)
+        .filter(({ entry }) => !entry.covered)
+        .map(({ entry, ...box }) => ({ ...box, text: reasonText(entry) }));
       lanes.push({
         label: named ? `${name}, ${participant.id}` : name,
         y: TOP + lanes.length * (LANE + LANE_GAP),
-        bands: spans(levelsSeen(track), now, begin, place).map(({ entry, ...box }) => ({ ...box, level: entry.level })),
-        blinds: spans(coveragesSeen(track, unseenSince), now, begin, place)
-          .filter(({ entry }) => !entry.covered)
-          .map(({ entry, ...box }) => ({ ...box, text: reasonText(entry) })),
+        bands: spans(levelsSeen(track), now, begin, place).flatMap(({ entry: { level }, ...box }) =>
+          (level === "clear" ? without(box, blinds) : [box]).map((part) => ({ ...part, level })),
+        ),
+        blinds,
         dots: thin(track.dots.filter(({ at }) => at >= begin && at <= now), (seconds / width) * DOT_SLOT, place),
       });
     }
@@ -77,6 +80,20 @@ function spans(entries, now, begin, place) {
     .map((entry, index) => ({ entry, from: entry.at, to: entries[index + 1]?.at ?? now }))
     .filter(({ from, to }) => to > begin && from <= now)
     .map(({ entry, from, to }) => ({ entry, x: place(from), width: place(to) - place(from) }));
+}
+
+/** What is left of a box where nothing is blind. */
+function without(box, blinds) {
+  let parts = [box];
+  for (const { x, width } of blinds) {
+    parts = parts
+      .flatMap((part) => [
+        { x: part.x, width: Math.min(part.width, x - part.x) },
+        { x: Math.max(part.x, x + width), width: Math.min(part.width, part.x + part.width - x - width) },
+      ])
+      .filter((part) => part.width > 0);
+  }
+  return parts;
 }
 
 function thin(dots, slotSeconds, place) {

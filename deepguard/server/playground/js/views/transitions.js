@@ -2,7 +2,7 @@
 
 import { el, keepList, setText, show } from "../dom.js";
 import { icon } from "../icons.js";
-import { clockTime, levelName, reasonText, sentence, sourceName } from "../words.js";
+import { clockTime, levelName, reasonText, sentence, sourceName, toldLevel } from "../words.js";
 
 /** A list that grows at the top. */
 export function mountTransitions(root) {
@@ -44,9 +44,10 @@ function entry(transition) {
   };
 }
 
-function levelWords({ source, before, after, cause }) {
+function levelWords({ source, before, after, cause, covered }) {
   const subject = source ? sourceName(source) : "Caller";
-  return { shape: after, words: `${subject}: ${levelName(before)} → ${levelName(after)}`, more: sentence(cause) };
+  const shape = after === "clear" && covered === false ? "blind" : after;
+  return { shape, words: `${subject}: ${levelName(before)} → ${toldLevel(after, covered)}`, more: sentence(cause) };
 }
 
 function coverageWords({ source, coverage }) {
