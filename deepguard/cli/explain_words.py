@@ -109,7 +109,9 @@ def setting_words(says: Setting) -> str:
         case "default":
             return f"{says.path}{value}, the default"
         case "hook":
-            return f"{says.where or 'a deepguard_thresholds hook'}: {says.path}{value}, by a hook"
+            where = f"{says.where}: " if says.where else ""
+            own = "" if says.value is not None else ", which gave this participant thresholds of their own"
+            return f"{where}{says.path}{value}, by a deepguard_thresholds hook{own}"
         case "policy":
             rule = f" by its rule {one_line(says.path)}" if says.path else ""
             return f"decided by {one_line(says.where)}{rule}"
@@ -187,8 +189,10 @@ def _changed(changed: Changed) -> Iterator[str]:
             yield f"{change.source}: the detectors " + (f"disagree: {said}" if said else "agree again")
             return
     subject = change.source or "the participant"
-    blind = f", but not watched now: {_blind(changed.blind)}" if changed.blind and change.after == "clear" else ""
-    yield f"LEVEL of {subject}: {change.before} -> {change.after.upper()}{blind}"
+    # Whoever is not watched is not called clear.
+    is_blind = changed.blind and change.after == "clear"
+    after = f"no longer {change.before}, NOT WATCHED: {_blind(changed.blind)}" if is_blind else change.after.upper()
+    yield f"LEVEL of {subject}: {change.before} -> {after}"
     if change.cause:
         yield f"because: {one_line(change.cause)}"
     if changed.rule is not None:

@@ -295,7 +295,6 @@ __all__ = [
     "KIND_OF",
     "AudioParams",
     "Config",
-    "CoverageNotify",
     "CoverageParams",
     "DetectorEntry",
     "InCallParams",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from deepguard.config.snapshot import Snapshot
 from deepguard.store.material import CallRow
+from deepguard.thresholds import After
 
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _OF_A_HOOK = re.compile(r"built in, thresholds of (.+)", re.DOTALL)
@@ -61,11 +62,12 @@ def setting(snapshot: Snapshot | None, path: str) -> Setting:
     return Setting(path, value, "file", f"{snapshot.file}:{line}:{column}")
 
 
-def rule(name: str, call: CallRow | None, snapshot: Snapshot | None) -> Setting | None:
+def rule(name: str, verdicts: int, call: CallRow | None, snapshot: Snapshot | None) -> Setting | None:
     """The setting that a change of level follows from.
 
     Args:
         name: The rule, as the policy named it.
+        verdicts: On how many verdicts the change rests; 0 where that is not said.
         call: The call.
         snapshot: The call's configuration.
 
@@ -75,6 +77,9 @@ def rule(name: str, call: CallRow | None, snapshot: Snapshot | None) -> Setting 
     origin = call.policy if call else ""
     path = f"policy.{name}"
     given = _given(name, call)
+    if _contradicts(given, verdicts):
+        # A hook gave this participant thresholds of their own, which are not written down.
+        return Setting(path, None, "hook")
     if hook := _OF_A_HOOK.fullmatch(origin):
         return Setting(path, given, "hook", hook[1]) if name else None
     if (plugin := _OF_A_PLUGIN.fullmatch(origin)) and not (call and call.policy_failed and given is not None):
@@ -86,6 +91,15 @@ def rule(name: str, call: CallRow | None, snapshot: Snapshot | None) -> Setting 
         # Behind a policy that failed, a hook may have set the thresholds: the call says what counted.
         return Setting(path, given, "unknown" if snapshot is None else "hook")
     return found
+
+
+def _contradicts(given: Any, verdicts: int) -> bool:
+    """Whether a change rests on another number of verdicts than the call's thresholds ask for."""
+    try:
+        asked = After.parse(str(given)) if given is not None else None
+    except ValueError:
+        return False
+    return asked is not None and (0 if asked.seconds else asked.of or asked.verdicts) != verdicts
 
 
 def _given(name: str, call: CallRow | None) -> Any:

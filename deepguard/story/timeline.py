@@ -147,8 +147,15 @@ def _changes(material: Material, end: float) -> Iterator[Changed]:
             yield Changed(change.at, change)
             continue
         basis = basis_of(change, material.verdicts, material.call)
-        follows = rule(change.rule, material.call, material.configuration)
-        yield Changed(change.at, change, basis, follows, blind.get(change.source, ""))
+        follows = rule(change.rule, change.verdicts, material.call, material.configuration)
+        yield Changed(change.at, change, basis, follows, _blind(change.source, blind))
+
+
+def _blind(source: str, blind: dict[str, str]) -> str:
+    """Why a track is not being watched, or a participant of whom no track is; empty when that is not so."""
+    if source:
+        return blind.get(source, "")
+    return next(iter(blind.values())) if blind and all(blind.values()) else ""
 
 
 def _others(material: Material) -> Iterator[Other]:

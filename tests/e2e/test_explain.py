@@ -44,7 +44,7 @@ silences:
 """
 
 CLEAR, SUSPICIOUS, ALERT = Judgement.CLEAR, Judgement.SUSPICIOUS, Judgement.ALERT
-PICTURE = bytes(16 * 16 * 3)
+PICTURE = bytes(range(256)) * 3
 
 
 @contextlib.asynccontextmanager
@@ -184,3 +184,68 @@ async def test_each_step_from_a_verdict_to_a_notifier_is_explained(
         "soc": "dead",
         "calm": "delivered",
     }
+
+
+HOOKS = """\
+from deepguard import Thresholds, hookimpl
+
+
+@hookimpl
+def deepguard_thresholds(call, participant_id, defaults):
+    return Thresholds(alert_after=3)
+
+
+@hookimpl
+def deepguard_should_notify(notification, notifier):
+    return False if notifier == "night" else None
+"""
+
+CAREFUL = """\
+from deepguard import Level, PolicyStep, Source, hookimpl
+
+
+class Careful:
+    def initial(self):
+        return 0
+
+    def advance(self, state, verdict, now):
+        level = Level.ALERT if verdict.judgement == "alert" else Level.CLEAR
+        return PolicyStep(state, {verdict.source: level}, level, "I saw it", "a feeling", 1)
+
+
+@hookimpl
+def deepguard_policy(call, thresholds):
+    return Careful()
+"""
+
+OVERRIDDEN = """\
+detector: {type: embedded}
+policy: {plugin: ./mine.py, thresholds: {alert_after: 2}}
+notifiers: [{type: log, name: pager}, {type: log, name: night}]
+"""
+
+
+async def test_a_hook_that_overrides_the_file_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    for source, said in ((HOOKS, [ALERT] * 3), (CAREFUL, [ALERT])):
+        (tmp_path / "mine.py").write_text(source)
+        (tmp_path / "deepguard.db").unlink(missing_ok=True)
+        async with working(tmp_path, OVERRIDDEN) as runtime, guarded(runtime, *said):
+            await ended(runtime, 2)
+            (incident_id, *_) = [one.incident_id for one in await runtime.store.read(letters.find)]
+            assert incident_id
+            # While the store is in use.
+            code, out, err = await command("explain", incident_id, cwd=tmp_path)
+        assert (code, err) == (0, "")
+        shown.append(out)
+    hooked, careful = shown
+    assert "built in, thresholds of mine.py:4" in hooked
+    assert "mine.py:4: policy.thresholds.alert_after: 3, by a deepguard_thresholds hook\n" in hooked
+    assert "night: kept back by a deepguard_should_notify hook\n" in hooked
+    assert "Careful of mine.py:13" in careful
+    assert "because: I saw it\n" in careful
+    assert "decided by Careful, mine.py:13 by its rule a feeling\n" in careful
+    assert "deepguard.yaml:2" not in hooked + careful

@@ -19,32 +19,39 @@ def test_a_setting_has_its_line_or_is_the_default() -> None:
 
 
 def test_a_rule_is_a_setting_of_the_policy() -> None:
-    assert rule("thresholds.alert_after", call(), CONFIGURATION) == Setting(
+    assert rule("thresholds.alert_after", 2, call(), CONFIGURATION) == Setting(
         ALERT_AFTER, 2, "file", "deepguard.yaml:4:18"
     )
-    assert rule("", call(), CONFIGURATION) is None
+    assert rule("", 0, call(), CONFIGURATION) is None
 
 
 def test_thresholds_of_a_hook_are_the_hook_s_and_not_the_file_s() -> None:
     hooked = call(policy="built in, thresholds of my_policy.py:7", thresholds={"alert_after": "2 of 5"})
-    assert rule("thresholds.alert_after", hooked, CONFIGURATION) == Setting(
+    assert rule("thresholds.alert_after", 5, hooked, CONFIGURATION) == Setting(
         ALERT_AFTER, "2 of 5", "hook", "my_policy.py:7"
     )
 
 
 def test_a_plugin_s_policy_has_rules_of_its_own() -> None:
     own = call(policy="Careful of my_policy.py:12")
-    assert rule("too careful", own, CONFIGURATION) == Setting("too careful", None, "policy", "Careful, my_policy.py:12")
-    assert rule("", own, CONFIGURATION) == Setting("", None, "policy", "Careful, my_policy.py:12")
+    assert rule("too careful", 3, own, CONFIGURATION) == Setting(
+        "too careful", None, "policy", "Careful, my_policy.py:12"
+    )
+    assert rule("", 0, own, CONFIGURATION) == Setting("", None, "policy", "Careful, my_policy.py:12")
     # It failed: from then on the built-in policy follows the thresholds.
     failed = own._replace(policy_failed="Careful of my_policy.py:12: ZeroDivisionError")
-    found = rule("thresholds.alert_after", failed, CONFIGURATION)
+    found = rule("thresholds.alert_after", 2, failed, CONFIGURATION)
     assert found is not None
     assert found.where == "deepguard.yaml:4:18"
     hooked = failed._replace(thresholds={"alert_after": 9})
-    assert rule("thresholds.alert_after", hooked, CONFIGURATION) == Setting(ALERT_AFTER, 9, "hook")
+    assert rule("thresholds.alert_after", 9, hooked, CONFIGURATION) == Setting(ALERT_AFTER, 9, "hook")
 
 
 def test_without_its_configuration_a_call_still_knows_its_thresholds() -> None:
-    assert rule("thresholds.alert_after", call(), None) == Setting(ALERT_AFTER, 2, "unknown")
-    assert rule("thresholds.dwell", None, None) == Setting("policy.thresholds.dwell")
+    assert rule("thresholds.alert_after", 2, call(), None) == Setting(ALERT_AFTER, 2, "unknown")
+    assert rule("thresholds.dwell", 0, None, None) == Setting("policy.thresholds.dwell")
+
+
+def test_thresholds_of_one_participant_are_not_taken_for_the_file_s() -> None:
+    # It rests on one verdict, and the file asks for two: a hook gave this participant others.
+    assert rule("thresholds.alert_after", 1, call(), CONFIGURATION) == Setting(ALERT_AFTER, None, "hook")
