@@ -63,6 +63,7 @@ class Runtime:
             windows=config.silences,
             keep_seconds=config.store.keep_days * 86400.0,
             pictures=config.store.pictures,
+            configuration=self.snapshot,
             ack_url=self.links.url,
             should_notify=asking(host),
         )

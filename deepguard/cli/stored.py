@@ -167,15 +167,17 @@ def whole_call_id(db: sa.Connection, text: str) -> str:
     Raises:
         DeepguardError: There is none, or several.
     """
-    from deepguard.store.lookup import SHORTEST_CALL, calls_beginning
+    from deepguard.store.lookup import SHORTEST_CALL, call_ids
 
     shown = one_line(text, 64)
-    found = calls_beginning(db, text)
+    found = call_ids(db, text)
     if not found:
         more = f"; write at least {SHORTEST_CALL} characters of its id" if len(text) < SHORTEST_CALL else ""
-        raise DeepguardError(f"there is no call '{shown}' in the store{more}")
+        raise DeepguardError(f"there is no call '{shown}'{more or '; `deepguard calls` lists them'}")
     if len(found) > 1:
-        raise DeepguardError(f"several calls begin with '{shown}': {', '.join(one_line(one, 64) for one in found)}")
+        raise DeepguardError(
+            f"several calls begin with '{shown}': {', '.join(one_line(call_id, 64) for call_id in found)}"
+        )
     return found[0]
 
 

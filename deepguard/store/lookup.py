@@ -1,4 +1,4 @@
-"""Finds what a person means: an incident by the beginning of its id, deliveries by number or by where they stand."""
+"""Finds what a person means: an incident or a call by the beginning of its id, deliveries by number or state."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PART = 1000
 """Numbers in one statement at most."""
 SHORTEST = len("inc_") + 8
 """Characters of an incident's id that stand for it."""
-SHORTEST_CALL = 8
-"""Characters of a call's id that stand for it."""
+SHORTEST_CALL = 4
+"""The same of a call's id, which anybody may choose."""
 
 
 class Standing(NamedTuple):
@@ -45,7 +45,7 @@ def incident_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
     return db.execute(sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)).scalars().all()
 
 
-def calls_beginning(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
+def call_ids(db: sa.Connection, text: str, most: int = 5) -> Sequence[str]:
     """The calls whose id this is, or begins with this when it is long enough.
 
     Args:
@@ -57,7 +57,10 @@ def calls_beginning(db: sa.Connection, text: str, most: int = 5) -> Sequence[str
     found = db.execute(sa.select(c).where(c == text)).scalars().all()
     if found or len(text) < SHORTEST_CALL:
         return found
-    return db.execute(sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)).scalars().all()
+    statement = sa.select(c).where(c.startswith(text, autoescape=True)).order_by(c).limit(most)
+    if db.dialect.name == "sqlite":
+        statement = statement.where(c >= text, c < f"{text}\U0010ffff")  # what its index can find
+    return db.execute(statement).scalars().all()
 
 
 def standing(
@@ -107,7 +110,7 @@ __all__ = [
     "SHORTEST",
     "SHORTEST_CALL",
     "Standing",
-    "calls_beginning",
+    "call_ids",
     "in_parts",
     "incident_ids",
     "notifier_names",

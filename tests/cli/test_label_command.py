@@ -124,8 +124,8 @@ async def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         (id_of(WRONG), "confirmed", "--participant=Ada"): "--participant goes with `missed`",
         (id_of(WRONG), "confirmed", "--remove"): "--remove takes back whatever the label is",
         ("inc_ffffffffffff", "confirmed"): "there is no incident 'inc_ffffffffffff'",
-        ("nobody", "missed"): "there is no call 'nobody' in the store; write at least 8 characters of its id",
-        ("nobody-at-all", "missed"): "there is no call 'nobody-at-all' in the store\n",
+        ("bo", "missed"): "there is no call 'bo'; write at least 4 characters of its id",
+        ("nobody-at-all", "missed"): "there is no call 'nobody-at-all'; `deepguard calls` lists them",
     }
     answers = await asyncio.gather(*(command("label", *words, cwd=tmp_path) for words in wrong))
     for (code, out, err), told in zip(answers, wrong.values(), strict=True):

@@ -59,6 +59,8 @@ async def test_a_call_is_stored_with_the_hash_of_what_it_was_guarded_with(
     runtime = Runtime.load(Path("deepguard.yaml"), {})
     for _ in range(2):  # the second start finds it there
         await runtime.start()
+        # While nobody called, it was deleted as one that no call names.
+        await runtime.store.write(lambda db: db.execute(sa.delete(table)) and None)
         guard = runtime.new_guard()
         await guard.start()
         await guard.stop()
