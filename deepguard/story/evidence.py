@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from deepguard.store.material import CallRow, ChangeRow, VerdictRow
@@ -24,41 +24,50 @@ class Basis(NamedTuple):
     missing: int = 0
 
 
-def basis_of(change: ChangeRow, verdicts: Sequence[VerdictRow], call: CallRow | None) -> Basis:
-    """Find the verdicts that brought a change of level about.
+class Evidence:
+    """The participant's verdicts that are evidence."""
 
-    The last of them is the one that was judged at that moment. Before it come as many of the same detector's on the
-    same track as the policy said; where a time decides, those in a row that speak for the change.
+    def __init__(self, verdicts: Iterable[VerdictRow], call: CallRow | None) -> None:
+        """Take them in.
 
-    Args:
-        change: A change of level.
-        verdicts: The participant's verdicts, in their order.
-        call: The call.
-    """
-    heard = [one for one in verdicts if one.judgement in _WEIGHT]
-    at = next((place for place in reversed(range(len(heard))) if _brought(heard[place], change)), None)
-    if at is None:
-        return Basis((), max(0, change.verdicts))
-    last = heard[at]
-    before = [one for one in heard[: at + 1] if (one.source, one.detector) == (last.source, last.detector)]
-    if change.verdicts > 0:
-        kept = before[-change.verdicts :]
-        # Of the latest five there may be only two so far, which is none too few.
-        missing = 0 if _is_share(change, call) else change.verdicts - len(kept)
-        return Basis(tuple(one.number for one in kept), missing)
-    if not _is_timed(change, call):
-        return Basis((last.number,))
-    row = [last]
-    for one in reversed(before[:-1]):
-        if not _speaks_for(one, change):
-            break
-        row.append(one)
-    return Basis(tuple(one.number for one in reversed(row)))
+        Args:
+            verdicts: The participant's verdicts, in their order.
+            call: The call.
+        """
+        self._call = call
+        self._heard: dict[tuple[str, str], list[VerdictRow]] = {}
+        self._at: dict[float, list[tuple[tuple[str, str], int]]] = {}
+        for one in verdicts:
+            if one.judgement in _WEIGHT:
+                row = self._heard.setdefault((one.source, one.detector), [])
+                self._at.setdefault(one.at, []).append(((one.source, one.detector), len(row)))
+                row.append(one)
 
+    def of(self, change: ChangeRow) -> Basis:
+        """Find the verdicts that brought a change of level about.
 
-def _brought(verdict: VerdictRow, change: ChangeRow) -> bool:
-    # The policy is given the time at which a verdict was received, and the change has that time.
-    return verdict.at == change.at and change.source in ("", verdict.source)
+        The last of them is the one that was judged at that moment. Before it come as many of the same detector's on
+        the same track as the policy said; where a time decides, those in a row that speak for the change.
+
+        Args:
+            change: A change of level.
+        """
+        # The policy is given the time at which a verdict was received, and the change has that time.
+        judged = [found for found in self._at.get(change.at, ()) if change.source in ("", found[0][0])]
+        if not judged:
+            return Basis((), max(0, change.verdicts))
+        which, place = judged[-1]
+        heard = self._heard[which]
+        if change.verdicts > 0:
+            kept = heard[max(0, place + 1 - change.verdicts) : place + 1]
+            # Of the latest five there may be only two so far, which is none too few.
+            missing = 0 if _is_share(change, self._call) else change.verdicts - len(kept)
+            return Basis(tuple(one.number for one in kept), missing)
+        row = [heard[place]]
+        while _is_timed(change, self._call) and place > 0 and _speaks_for(heard[place - 1], change):
+            place -= 1
+            row.append(heard[place])
+        return Basis(tuple(one.number for one in reversed(row)))
 
 
 def _asked(change: ChangeRow, call: CallRow | None) -> After | None:
@@ -87,4 +96,4 @@ def _speaks_for(verdict: VerdictRow, change: ChangeRow) -> bool:
     return said >= after if after > _WEIGHT.get(change.before, 0) else said <= after
 
 
-__all__ = ["Basis", "basis_of"]
+__all__ = ["Basis", "Evidence"]

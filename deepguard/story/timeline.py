@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from deepguard.model import Labelled
 from deepguard.store.incidents import StoredIncident
 from deepguard.store.material import CallRow, ChangeRow, Material, SampleRow, VerdictRow
-from deepguard.story.evidence import Basis, basis_of
+from deepguard.story.evidence import Basis, Evidence
 from deepguard.story.settings import Setting, rule
 from deepguard.story.telling import Told, told
 
@@ -138,6 +138,7 @@ def tell(material: Material, *, keep_days: float) -> Story:
 
 def _changes(material: Material, end: float) -> Iterator[Changed]:
     blind: dict[str, str] = {}
+    evidence = Evidence(material.verdicts, material.call)
     for change in material.changes:
         if change.at > end:
             continue
@@ -146,7 +147,7 @@ def _changes(material: Material, end: float) -> Iterator[Changed]:
         if change.what != "level":
             yield Changed(change.at, change)
             continue
-        basis = basis_of(change, material.verdicts, material.call)
+        basis = evidence.of(change)
         follows = rule(change.rule, change.verdicts, material.call, material.configuration)
         yield Changed(change.at, change, basis, follows, _blind(change.source, blind))
 

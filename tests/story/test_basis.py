@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from deepguard.story.evidence import basis_of
+from deepguard.store.material import CallRow, ChangeRow, VerdictRow
+from deepguard.story.evidence import Basis, Evidence
 from support.materials import call, change, verdicts
+
+
+def basis_of(change: ChangeRow, heard: list[VerdictRow], call: CallRow | None) -> Basis:
+    return Evidence(heard, call).of(change)
 
 
 def test_the_latest_so_many_of_the_track_that_are_evidence() -> None:
