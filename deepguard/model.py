@@ -198,7 +198,7 @@ class Verdict:
         source: Camera, microphone or screen.
         judgement: What the detector says.
         received_at: When the answer came.
-        detector: Name of the detector's type, for example ``dataspike``.
+        detector: Name of the detector's type, for example ``dataspike``; where several judge, the one's own name.
         model: Model and version where the detector tells, else empty.
         score: 0 (genuine) to 1 (fake) where the detector has one.
         message: The detector's own words; untrusted text.

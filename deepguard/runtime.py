@@ -14,6 +14,7 @@ from deepguard.config.finding import find_config
 from deepguard.config.models import Config
 from deepguard.config.snapshot import snapshot_of
 from deepguard.contracts import Detector
+from deepguard.detectors.several import build_detector
 from deepguard.guard.calls import new_call
 from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
@@ -112,9 +113,15 @@ class Runtime:
         await self.dispatcher.close(DRAIN_SECONDS)
 
     def new_detector(self) -> Detector:
-        """A detector of the configured type, for one call."""
-        entry = self.config.detector
-        return self.host.detector_types[entry.type].factory(entry.options)
+        """The configured detector, or the configured several as one, for one call."""
+        # Sooner than the guard gives such a sample up: what another one of several judged is to count as judged.
+        forgotten_after = 2 * self.config.coverage.answer_timeout
+        combined = self.config.policy.thresholds.detectors
+        # Fewer than must agree cannot raise a level: a track that only they see is not watched.
+        needed = combined.quorum if combined.combine == "quorum" else 1
+        return build_detector(
+            self.config.detector, self.host.detector_types, needed=needed, forgotten_after=forgotten_after
+        )
 
     @cached_property
     def detector_info(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from deepguard.model import Source
 
-MOST_VERDICTS = 1000
+MOST_VERDICTS = 100_000
 """Verdicts in a row that a rule may ask for."""
 MOST_OF = 100
 """Latest verdicts among which a rule may count."""

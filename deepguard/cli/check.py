@@ -26,5 +26,6 @@ def check(
     checked = find_config(found, PluginHost())
     subject = f"No {USUAL} here; the defaults are fine" if found is None else f"{one_line(str(found))} is fine"
     notifiers = ", ".join(one_line(notifier.name, 64) for notifier in checked.notifiers) or "none"
-    typer.echo(f"{subject}. Detector: {checked.detector.type}. Notifiers: {notifiers}.")
+    detectors = one_line(checked.detector.title)
+    typer.echo(f"{subject}. Detector: {detectors}. Notifiers: {notifiers}.")
     typer.echo(f"Its hash is {snapshot_of(checked).hash[:SHOWN_HASH]}: calls that it guards carry it in the store.")

@@ -15,10 +15,12 @@ from pydantic import SecretStr
 from deepguard.errors import DeepguardError
 from deepguard.logs import LogFormat, configure_logs
 from deepguard.net import is_loopback
+from deepguard.text import one_line
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from deepguard.config.models import DetectorEntry, DetectorList
     from deepguard.contracts import DetectorType, PluginConfig
 
 API_KEY_VARIABLE = "DEEPGUARD_DETECTOR_KEY"
@@ -93,10 +95,14 @@ def choose(config: Path | None, name: str | None) -> tuple[DetectorType, PluginC
         DeepguardError: The file is wrong, or the detector cannot be served.
     """
     from deepguard.config.loading import load_config
+    from deepguard.config.models import DetectorList
     from deepguard.plugins import PluginHost
 
     plugins = PluginHost()
     entry = load_config(config, plugins, os.environ).detector if config else None
+    if entry and isinstance(entry.options, DetectorList):
+        entry = _one_of(entry.options, name)
+        name = entry.type if entry else name
     name = name or (entry.type if entry else "embedded")
     if name == "dataspike":
         raise DeepguardError(
@@ -107,6 +113,20 @@ def choose(config: Path | None, name: str | None) -> tuple[DetectorType, PluginC
         raise DeepguardError(f"the plugin '{name}' offers no detector; `deepguard plugins` lists each kind")
     kind = plugins.detector_types[name]
     return kind, entry.options if entry and entry.type == name else _defaults(kind)
+
+
+def _one_of(several: DetectorList, name: str | None) -> DetectorEntry | None:
+    """The one of several detectors that is to be served, by its name or its type; None when it is none of them."""
+    members = several.members
+    if name is not None:
+        members = [one for one in members if one.title == name] or [one for one in members if one.type == name]
+    if len(members) > 1:
+        names = ", ".join(one_line(member.title, 64) for member in members)
+        raise DeepguardError(
+            "the file names several detectors, and Dataspike's protocol cannot say which of them a verdict is from: "
+            f"choose one with --type ({names})"
+        )
+    return members[0] if members else None
 
 
 def _defaults(kind: DetectorType) -> PluginConfig:

@@ -11,7 +11,15 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from deepguard.config.models import Config, DetectorEntry, NotifierCommon, NotifierEntry
+from deepguard.config.models import (
+    MAX_DETECTORS,
+    Config,
+    DetectorCommon,
+    DetectorEntry,
+    DetectorList,
+    NotifierCommon,
+    NotifierEntry,
+)
 from deepguard.config.reading import read_source
 from deepguard.config.source import Keys, Origin, Source, dotted, name_of
 from deepguard.config.suggest import did_you_mean
@@ -21,6 +29,7 @@ from deepguard.errors import ConfigError, PluginError
 
 API_KEY = "DATASPIKE_API_KEY"
 AUTO = "auto"
+SEVERAL = "several"
 
 _PARTS = frozenset({"thresholds", "notify"})
 """Sections inside of sections."""
@@ -116,6 +125,8 @@ class _Loading:
         named: list[tuple[Keys, object]] = []
         if isinstance(detector, dict):
             named.append((("detector", "type"), self._detector_type(detector)))
+        for index, member in _mappings(detector).items():
+            named.append((("detector", index, "type"), self._detector_type(member)))
         if isinstance(policy, dict):
             named.append((("policy", "plugin"), policy.get("plugin")))
         for index, notifier in enumerate(notifiers if isinstance(notifiers, list) else []):
@@ -162,18 +173,57 @@ class _Loading:
 
     def _detector(self) -> DetectorEntry | None:
         keys, entry = ("detector",), self._data["detector"]
+        if isinstance(entry, list):
+            return self._several(entry)
         if not isinstance(entry, dict):
             self._source.problem(keys, "must hold settings, for example `type: auto`")
             return None
+        return self._one_detector(keys, entry, ["type"])
+
+    def _several(self, entries: list[Any]) -> DetectorEntry | None:
+        if not entries:
+            self._source.problem(("detector",), "must name a detector; begin each entry with `- type: name`")
+        if len(entries) > MAX_DETECTORS:
+            message = f"at most {MAX_DETECTORS} detectors can judge a call; take this one and those after it out"
+            self._source.problem(("detector", MAX_DETECTORS), message)
+        seen: dict[str, int] = {}
+        found = [self._member(index, entry, seen) for index, entry in enumerate(entries)]
+        members = tuple(member for member in found if member is not None)
+        if not 0 < len(members) == len(entries) <= MAX_DETECTORS:
+            return None
+        return DetectorEntry(type=SEVERAL, options=DetectorList(members=members))
+
+    def _member(self, index: int, entry: object, seen: dict[str, int]) -> DetectorEntry | None:
+        keys: Keys = ("detector", index)
+        if not isinstance(entry, dict):
+            self._source.problem(keys, "must hold settings, beginning with `type: name`")
+            return None
+        fields = list(DetectorCommon.model_fields)
+        common = self._validate(DetectorCommon, {name: entry[name] for name in fields if name in entry}, keys)
+        detector = self._one_detector(keys, entry, ["type", *fields])
+        if common is None or detector is None:
+            return None
+        name = common.name or detector.type
+        if name in seen:
+            where = (*keys, "name") if common.name else (*keys, "type")
+            by_auto = not common.name and entry.get("type", AUTO) == AUTO
+            stands = f" (auto stands for {name})" if by_auto else ""
+            message = f"detector[{seen[name]}] has the same name{stands}; give this one a `name:` of its own"
+            self._source.problem(where, message)
+        seen.setdefault(name, index)
+        return detector.model_copy(update={"name": name})
+
+    def _one_detector(self, keys: Keys, entry: dict[str, Any], common: list[str]) -> DetectorEntry | None:
+        """A detector; ``common`` are the settings that are not its own model's."""
         name = self._detector_type(entry)
         kind = self._type((*keys, "type"), name, self._host.detector_types, "detector")
-        options = {name: value for name, value in entry.items() if name != "type"}
+        options = {name: value for name, value in entry.items() if name not in common}
         if entry.get("type", AUTO) == AUTO and options:
             for option in options:
-                guess = did_you_mean(option, ["type"]) or " while `type` is auto; name the detector in `type`"
+                guess = did_you_mean(option, common) or " while `type` is auto; name the detector in `type`"
                 self._source.problem((*keys, option), f"unknown setting '{name_of(option)}'{guess}", at_key=True)
             return None
-        settings = self._validate(kind.config, options, keys, ["type"]) if kind else None
+        settings = self._validate(kind.config, options, keys, common) if kind else None
         return DetectorEntry(type=str(name), options=settings) if settings is not None else None
 
     def _notifiers(self) -> list[NotifierEntry]:
@@ -288,4 +338,4 @@ def _filled(section: object) -> object:
     return section
 
 
-__all__ = ["API_KEY", "AUTO", "default_config", "load_config"]
+__all__ = ["API_KEY", "AUTO", "SEVERAL", "default_config", "load_config"]

@@ -51,11 +51,51 @@ class AudioParams(Section):
     )
 
 
+MAX_DETECTORS = 8
+"""How many detectors may judge one call."""
+
+
+class DetectorCommon(Section):
+    """What every entry of a list of detectors may say, whatever its type."""
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Tells its verdicts apart; needed when a type is used twice. Default: the type.",
+    )
+
+
 class DetectorEntry(Section):
-    """The detector, its own settings already checked by its own model."""
+    """Who judges: a detector, its own settings already checked by its own model, or several of them.
+
+    Attributes:
+        type: Which detector; ``several`` when ``options`` are a ``DetectorList``.
+        name: What its verdicts carry, where that is not the type.
+        options: Its settings.
+    """
 
     type: str
+    name: str = ""
     options: SerializeAsAny[PluginConfig]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that verdicts carry."""
+        if isinstance(self.options, DetectorList):
+            return tuple(name for member in self.options.members for name in member.names)
+        return (self.name or self.type,)
+
+    @property
+    def title(self) -> str:
+        """The names for people, for example ``dataspike + second``."""
+        return " + ".join(self.names)
+
+
+class DetectorList(PluginConfig):
+    """Several detectors that judge one call, each with a name of its own."""
+
+    members: tuple[DetectorEntry, ...] = Field(min_length=1, max_length=MAX_DETECTORS)
 
 
 NotifyOn = Literal["alert", "updated", "repeated", "acknowledged", "resolved", "coverage_lost", "coverage_regained"]
@@ -293,11 +333,13 @@ class Config(Section):
 
 __all__ = [
     "KIND_OF",
+    "MAX_DETECTORS",
     "AudioParams",
     "Config",
-    "CoverageNotify",
     "CoverageParams",
+    "DetectorCommon",
     "DetectorEntry",
+    "DetectorList",
     "InCallParams",
     "NotifierCommon",
     "NotifierEntry",

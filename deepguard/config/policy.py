@@ -10,7 +10,6 @@ from deepguard.config.section import Section
 from deepguard.model import Source
 from deepguard.thresholds import (
     MOST_SECONDS,
-    MOST_VERDICTS,
     After,
     CombineDetectors,
     CombineTracks,
@@ -19,12 +18,14 @@ from deepguard.thresholds import (
     Thresholds,
 )
 
+MOST_IN_A_ROW = 1000
+
 
 def _after(value: object) -> int | After:
     if isinstance(value, int) and not isinstance(value, bool):
-        if 1 <= value <= MOST_VERDICTS:
+        if 1 <= value <= MOST_IN_A_ROW:
             return value
-        raise ValueError(f"must be a whole number from 1 to {MOST_VERDICTS}")
+        raise ValueError(f"must be a whole number from 1 to {MOST_IN_A_ROW}")
     if isinstance(value, str):
         rule = After.parse(value)
         return rule if rule.of or rule.seconds else rule.verdicts
@@ -37,7 +38,7 @@ AfterText = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": MOST_VERDICTS},
+                {"type": "integer", "minimum": 1, "maximum": MOST_IN_A_ROW},
                 {"type": "string", "pattern": r"^ *([0-9]+|[0-9]+ +of +[0-9]+|[0-9]+(\.[0-9]+)? *[smh]) *$"},
             ]
         }

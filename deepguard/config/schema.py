@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from deepguard.config.loading import AUTO, Plugins
-from deepguard.config.models import Config, NotifierCommon
+from deepguard.config.models import MAX_DETECTORS, Config, DetectorCommon, NotifierCommon
 from deepguard.contracts import DetectorType, NotifierType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -34,11 +34,21 @@ def json_schema(host: Plugins) -> dict[str, Any]:
     definitions: dict[str, Any] = schema["$defs"]
     for name in _REPLACED:
         definitions.pop(name, None)
-    detectors = [_auto(), *_described(host.detector_types, "detector", {}, definitions)]
+    detectors = [_auto({}), *_described(host.detector_types, "detector", "detector", {}, definitions)]
+    name = DetectorCommon.model_json_schema()["properties"]
+    members = [_auto(name), *_described(host.detector_types, "detector", "detectors", name, definitions)]
     common = NotifierCommon.model_json_schema()["properties"]
-    notifiers = list(_described(host.notifier_types, "notifier", common, definitions))
+    notifiers = list(_described(host.notifier_types, "notifier", "notifier", common, definitions))
     properties: dict[str, Any] = schema["properties"]
-    properties["detector"] = {"description": "What judges the samples.", "oneOf": detectors}
+    several = {
+        "title": "several",
+        "type": "array",
+        "description": "Detectors that judge the same call.",
+        "items": {"oneOf": members},
+        "minItems": 1,
+        "maxItems": MAX_DETECTORS,
+    }
+    properties["detector"] = {"description": "What judges the samples.", "oneOf": [*detectors, several]}
     properties["notifiers"] = {
         "description": "Who is told. Default: the log.",
         "type": "array",
@@ -54,12 +64,12 @@ def json_schema(host: Plugins) -> dict[str, Any]:
     return dict(sorted(schema.items()))
 
 
-def _auto() -> dict[str, Any]:
+def _auto(common: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": "auto",
         "type": "object",
         "description": "dataspike when DATASPIKE_API_KEY is set, else embedded.",
-        "properties": {"type": {"const": AUTO}},
+        "properties": {"type": {"const": AUTO}} | common,
         "additionalProperties": False,
     }
 
@@ -67,12 +77,13 @@ def _auto() -> dict[str, Any]:
 def _described(
     types: Mapping[str, DetectorType] | Mapping[str, NotifierType],
     kind: str,
+    section: str,
     common: dict[str, Any],
     definitions: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
-    """One closed object for each type, told apart by the value of ``type``."""
+    """One closed object for each type, told apart by the value of ``type``; filed under ``section``."""
     for name in sorted(types):
-        key = f"{kind}:{name}"
+        key = f"{section}:{name}"
         own = _own_schema(types[name].config, key, definitions)
         own["title"] = name
         kind_of = {"type": {"const": name, "description": f"The {kind} of the plugin '{name}'."}}

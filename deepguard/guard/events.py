@@ -7,6 +7,7 @@ from typing import Any
 
 from deepguard.config.models import AudioParams, VideoParams
 from deepguard.contracts import Detector
+from deepguard.detectors.several import SeveralDetector
 from deepguard.guard.live import LiveEvent
 from deepguard.guard.track import Participant, Track
 from deepguard.model import (
@@ -41,13 +42,17 @@ def advisory(*, assesses_deepfakes: bool, simulated: bool) -> str:
 
 def detector_dict(detector: Detector) -> dict[str, Any]:
     """Who judges."""
+    advice = advisory(assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated)
+    if isinstance(detector, SeveralDetector) and detector.scripted:
+        names = ", ".join(one_line(name) for name in detector.scripted)
+        advice = f"A part of this is a simulation. Scripted in the configuration are the verdicts of: {names}."
     return {
         "type": detector.name,
         "label": detector.label or detector.name,
         "simulated": detector.simulated,
         "assesses_deepfakes": detector.assesses_deepfakes,
         "local": detector.local,
-        "advisory": advisory(assesses_deepfakes=detector.assesses_deepfakes, simulated=detector.simulated),
+        "advisory": advice,
     }
 
 

@@ -280,7 +280,7 @@ class Guard:
             self.ignored_verdicts += 1
             return
         # First of all what may fail: a verdict that does not count must not make a track covered.
-        verdict = as_written(verdict)
+        verdict = track.facts.seen(as_written(verdict))
         event = events.verdict_event(verdict)
         judged = await self._judge.advance(verdict, verdict.received_at)
         now = time.monotonic()

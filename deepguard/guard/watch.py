@@ -10,6 +10,7 @@ from loguru import logger
 
 from deepguard.config.models import CoverageParams
 from deepguard.contracts import Detector
+from deepguard.detectors.several import SeveralDetector
 from deepguard.guard import events
 from deepguard.guard.coverage import judge_coverage
 from deepguard.guard.live import LiveStream
@@ -121,7 +122,9 @@ class Watch:
             now: Monotonic seconds.
         """
         before = track.coverage
-        after = judge_coverage(track.facts, self.health, self._params, now)
+        several = self._detector if isinstance(self._detector, SeveralDetector) else None
+        needed, out = (several.needed, several.out) if several else (1, ())
+        after = judge_coverage(track.facts, self.health, self._params, now, needed=needed, out=out)
         if after.blind in _NOTHING_SEEN and not track.source.is_audio:
             # Whoever comes back into the picture may be somebody else: what was judged before does not vouch for them.
             track.facts.fresh_since = now

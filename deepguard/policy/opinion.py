@@ -9,7 +9,8 @@ from deepguard.thresholds import After, Scores, Thresholds, as_after
 
 # ``error`` and ``unknown`` are left out on purpose: a detector that failed or cannot say has given no evidence, neither
 # for the participant nor against, so such a verdict changes no level and breaks no run. That nobody is watching
-# meanwhile is told by coverage.
+# meanwhile is told by coverage. Nor is anybody cleared by a picture that shows nothing: covering the lens must not end
+# an alert.
 LEVEL_OF = {
     Judgement.CLEAR: Level.CLEAR,
     Judgement.SUSPICIOUS: Level.SUSPICIOUS,
@@ -34,6 +35,8 @@ _KINDS = {
 
 Heard: TypeAlias = tuple[Level, float]
 """One verdict: what it was taken for, and when its sample was captured."""
+Run: TypeAlias = tuple[int, float]
+"""Verdicts in a row: how many, and when the sample of the first was captured."""
 
 
 class Opinion(NamedTuple):
@@ -45,8 +48,7 @@ class Opinion(NamedTuple):
         recent: The latest verdicts, as many as the rules look at.
         since_fall: So many verdicts came since the level last fell, at most as many as are kept.
         since_rise: So many verdicts came since the level last rose, at most as many as are kept.
-        began: For each of ``RANGES``: when the verdicts in a row that lie in it began; None while there are none.
-            Empty while no rule asks for time.
+        runs: For each of ``RANGES``: how many of the latest verdicts in a row lie in it, and when they began.
         score: The smoothed score; None before the first.
         scored: What the score is taken for.
     """
@@ -56,7 +58,7 @@ class Opinion(NamedTuple):
     recent: tuple[Heard, ...] = ()
     since_fall: int = 0
     since_rise: int = 0
-    began: tuple[float | None, ...] = ()
+    runs: tuple[Run, ...] = ((0, 0.0),) * 4
     score: float | None = None
     scored: Level = Level.CLEAR
 
@@ -89,8 +91,8 @@ class Rules:
         self._scores = thresholds.scores
         self._max_age = thresholds.max_age
         rules = (self._suspicious, self._alert, self._clear)
-        self._keep = max(rule.of or rule.verdicts for rule in rules)
-        self._timed = any(rule.seconds for rule in rules)
+        # Runs are counted; single verdicts are kept only where some of them may stop to count.
+        self._keep = max(rule.of or (rule.verdicts if thresholds.max_age else 0) for rule in rules)
 
     def counts(self, at: float, now: float) -> bool:
         """Whether a verdict on a sample that was captured at ``at`` still counts."""
@@ -109,7 +111,7 @@ class Rules:
             The opinion from now on, and why its level changed; None when the verdict is no evidence.
         """
         judged = LEVEL_OF.get(verdict.judgement)
-        if judged is None:
+        if judged is None or (verdict.blind is not None and judged is Level.CLEAR):
             return None
         if self._max_age is not None:
             before = self._aged(before, now)
@@ -117,16 +119,16 @@ class Rules:
         if self._scores is not None and verdict.score is not None:
             score = _smoothed(before, verdict.score, at, self._scores.half_life)
             judged = scored = _taken_for(score, before.scored, self._scores)
-        recent = (*before.recent, (judged, at))[-self._keep :]
+        recent = (*before.recent, (judged, at))[-self._keep :] if self._keep else ()
         since_fall = min(before.since_fall + 1, self._keep)
         since_rise = min(before.since_rise + 1, self._keep)
-        began = _began(before.began, judged, at) if self._timed else ()
-        level, reason = self._decide(before.level, judged, recent, since_fall, since_rise, began, at, verdict, score)
+        runs = _runs(before.runs, judged, at)
+        level, reason = self._decide(before.level, judged, recent, since_fall, since_rise, runs, at, verdict, score)
         if level > before.level:
             since_rise = 0
         elif level < before.level:
             since_fall = 0
-        return Opinion(level, max(at, before.at), recent, since_fall, since_rise, began, score, scored), reason
+        return Opinion(level, max(at, before.at), recent, since_fall, since_rise, runs, score, scored), reason
 
     def _aged(self, before: Opinion, now: float) -> Opinion:
         """An opinion without what has become too old to count."""
@@ -142,7 +144,7 @@ class Rules:
         recent: tuple[Heard, ...],
         since_fall: int,
         since_rise: int,
-        began: tuple[float | None, ...],
+        runs: tuple[Run, ...],
         at: float,
         verdict: Verdict,
         score: float | None,
@@ -162,30 +164,30 @@ class Rules:
         else:
             return level, NO_REASON
         for reached, within, rule, name in asked:
-            if _met(rule, within, recent, window, began, at):
+            if self._met(rule, within, recent, window, runs, at):
                 cause = _cause(rule, within, judged, verdict.source, score if self._scores else None)
                 return reached, Reason(cause, f"thresholds.{name}", 0 if rule.seconds else rule.of or rule.verdicts)
         return level, NO_REASON
 
+    def _met(
+        self, rule: After, within: Range, recent: tuple[Heard, ...], window: int, runs: tuple[Run, ...], at: float
+    ) -> bool:
+        count, began = runs[RANGES.index(within)]
+        if rule.seconds:
+            return count > 0 and at - began >= rule.seconds
+        low, high = within
+        if rule.of:
+            latest = recent[-min(rule.of, window) :]
+            return sum(low <= level <= high for level, _ in latest) >= rule.verdicts
+        if self._max_age is None:
+            return count >= rule.verdicts
+        return len(recent) >= rule.verdicts and all(low <= level <= high for level, _ in recent[-rule.verdicts :])
 
-def _met(
-    rule: After, within: Range, recent: tuple[Heard, ...], window: int, began: tuple[float | None, ...], at: float
-) -> bool:
-    if rule.seconds:
-        start = began[RANGES.index(within)]
-        return start is not None and at - start >= rule.seconds
-    low, high = within
-    if rule.of:
-        latest = recent[-min(rule.of, window) :]
-        return sum(low <= level <= high for level, _ in latest) >= rule.verdicts
-    return len(recent) >= rule.verdicts and all(low <= level <= high for level, _ in recent[-rule.verdicts :])
 
-
-def _began(before: tuple[float | None, ...], judged: Level, at: float) -> tuple[float | None, ...]:
-    before = before or (None,) * len(RANGES)
+def _runs(before: tuple[Run, ...], judged: Level, at: float) -> tuple[Run, ...]:
     return tuple(
-        (at if start is None else start) if low <= judged <= high else None
-        for start, (low, high) in zip(before, RANGES, strict=True)
+        (count + 1, began if count else at) if low <= judged <= high else (0, 0.0)
+        for (count, began), (low, high) in zip(before, RANGES, strict=True)
     )
 
 

@@ -71,7 +71,7 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
             "ready": ready,
             "calls": kept.calls,
             "max_calls": server.max_calls,
-            "detector": runtime.config.detector.type,
+            "detector": runtime.config.detector.title,
             "store": store,
         }
         if loopback:

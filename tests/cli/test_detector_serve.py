@@ -25,6 +25,12 @@ detector:
   timeline:
     - {at: 0, camera: alert, message: third eye}
 """
+SEVERAL = """\
+detector:
+  - {type: embedded}
+  - {type: scenario, name: first, timeline: [{at: 0, all: clear}]}
+  - {type: scenario, name: second, timeline: [{at: 0, camera: alert, message: third eye}]}
+"""
 UNSET = ("DATASPIKE_API_KEY", "DATASPIKE_WS_URL", "DEEPGUARD_DETECTOR_KEY")
 
 
@@ -89,6 +95,18 @@ async def test_a_scenario_reaches_the_real_client_and_a_signal_ends_it(tmp_path:
     assert ended.outcome is SampleOutcome.JUDGED
 
 
+async def test_one_of_several_is_served_by_its_name(tmp_path: Path):
+    (tmp_path / "several.yaml").write_text(SEVERAL)
+    async with serving(tmp_path, "-c", "several.yaml", "--type", "second") as (_, url):
+        detector, events = await opened(configure(url))
+        detector.submit(make_sample())
+        verdict = await events.verdict()
+        await detector.close()
+
+    assert verdict.judgement is Judgement.ALERT
+    assert "third eye" in verdict.message
+
+
 async def test_the_key_in_the_environment_is_asked_for(tmp_path: Path):
     (tmp_path / "demo.yaml").write_text(SCENARIO)
     async with serving(tmp_path, "-c", "demo.yaml", DEEPGUARD_DETECTOR_KEY="open-sesame") as (_, url):
@@ -120,11 +138,14 @@ def test_a_taken_port_is_named(tmp_path: Path):
         (["--type", "log"], ["log", "no detector"]),
         (["--type", "embeded"], ["embeded"]),
         (["--config", "missing.yaml"], ["missing.yaml"]),
+        (["--config", "several.yaml"], ["several detectors", "--type (embedded, first, second)"]),
+        (["--config", "several.yaml", "--type", "scenario"], ["--type (first, second)"]),
         (["--config", "demo.yaml", "--host", "0.0.0.0"], ["DEEPGUARD_DETECTOR_KEY"]),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path: Path, arguments: list[str], words: list[str]):
     (tmp_path / "demo.yaml").write_text(SCENARIO)
+    (tmp_path / "several.yaml").write_text(SEVERAL)
 
     code, said = refused(tmp_path, *arguments)
 

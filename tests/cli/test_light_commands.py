@@ -74,6 +74,13 @@ def test_check_takes_the_file_of_the_working_directory(folder):
     assert result.stdout.startswith("deepguard.yaml is fine. Detector: dataspike. Notifiers: none.\nIts hash is ")
 
 
+def test_check_names_each_of_several_detectors(folder):
+    several = "detector: [{type: embedded}, {type: scenario, name: second, timeline: [{at: 0, all: clear}]}]\n"
+    (folder / "deepguard.yaml").write_text(several)
+    result = call("check")
+    assert result.stdout == "deepguard.yaml is fine. Detector: embedded + second. Notifiers: log.\n"
+
+
 def test_check_tells_every_problem_and_no_value(folder):
     (folder / "other.yaml").write_text(f"video:\n  fsp: 1\n  quality: {SECRET}\nnotifiers: [{{type: lgo}}]\n")
     result = call("check", "other.yaml")

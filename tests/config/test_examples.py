@@ -96,6 +96,9 @@ def test_the_committed_schema_is_that_of_the_built_in_plugins(schema):
         "detector_is_a_notifier",
         "detector_auto_with_settings",
         "dataspike_unknown_setting",
+        "detectors_none",
+        "detectors_too_many",
+        "detectors_wrong_settings",
         "notifier_is_text",
         "notifier_without_type",
         "notifiers_is_a_mapping",
@@ -117,10 +120,18 @@ def test_an_editor_sees_what_the_loader_refuses(name, schema):
         "video:\nnotifiers:\ndetector:\n",
         "detector: {}",
         "detector: {type: auto}",
+        "detector: [{type: auto}]",
+        "detector: [{type: auto, name: a}, {type: dataspike, name: b, window: '${WINDOW}'}, {type: embedded}]",
     ],
 )
 def test_an_editor_accepts_what_the_loader_takes(text, schema):
     jsonschema.validate(yaml.safe_load(text), schema)
+
+
+def test_an_editor_sees_that_only_one_of_a_list_has_a_name(schema):
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid({"detector": [{"type": "embedded", "name": "a"}]})
+    assert not validator.is_valid({"detector": {"type": "embedded", "name": "a"}})
 
 
 def test_a_strangers_settings_are_described_too(host):

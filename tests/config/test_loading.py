@@ -70,6 +70,34 @@ def test_dataspike_takes_its_key_from_the_given_environment(load):
     assert KEY["DATASPIKE_API_KEY"] not in repr(options)
 
 
+def test_several_detectors_have_names_and_settings_of_their_own(load):
+    entry = load(
+        """
+        detector:
+          - type: auto
+          - {type: dataspike, name: second, window: 4}
+          - {type: scenario, timeline: [{at: 0, all: clear}]}
+        """,
+        KEY,
+    ).detector
+    assert (entry.names, entry.title) == (("dataspike", "second", "scenario"), "dataspike + second + scenario")
+    first, second, third = entry.options.members
+    assert (first.type, second.type, third.type) == ("dataspike", "dataspike", "scenario")
+    assert (first.options.window, second.options.window) == (8, 4)
+    assert third.options.timeline[0].all == "clear"
+
+
+def test_one_detector_is_named_by_its_type(load):
+    entry = load("detector: {type: auto}").detector
+    assert (entry.names, entry.title) == (("embedded",), "embedded")
+    assert load("detector: [{}]").detector.names == ("embedded",)
+
+
+def test_a_detector_by_itself_has_no_name(load):
+    with pytest.raises(ConfigError, match=r"1:28: detector.name: unknown setting 'name'"):
+        load("detector: {type: embedded, name: a}")
+
+
 def test_a_notifiers_settings_are_checked_by_its_own_model(load):
     config = load(
         """

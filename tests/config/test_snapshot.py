@@ -120,6 +120,21 @@ def test_the_same_in_other_words_is_the_same_hash(taken: Callable[..., Snapshot]
     assert taken(TEXT.replace(before, after), {"TWO": "2"}).hash == taken(TEXT).hash
 
 
+def test_each_of_several_detectors_counts(taken: Callable[..., Snapshot]) -> None:
+    text = (
+        "detector:\n  - {type: embedded}\n"
+        "  - {type: dataspike, name: second, api_key: c4n4ry-5ecret-of-the-account, window: 8}\n"
+    )
+    kept = taken(text)
+    members = kept.body["detector"]["options"]["members"]
+    assert [(one["type"], one["name"]) for one in members] == [("embedded", ""), ("dataspike", "second")] or [
+        one["type"] for one in members
+    ] == ["embedded", "dataspike"]
+    assert SECRET not in json.dumps(kept.body)
+    assert taken(text.replace("window: 8", "window: 9")).hash != kept.hash
+    assert taken(text.replace(SECRET, "an0ther")).hash == kept.hash
+
+
 def test_what_a_policy_s_file_says_counts(taken: Callable[..., Snapshot], tmp_path: Path) -> None:
     text, policy = "policy: {plugin: ./mine.py}\n", tmp_path / "mine.py"
     policy.write_text("LIMIT = 1\n")

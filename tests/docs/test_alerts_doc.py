@@ -13,8 +13,9 @@ from typer.main import get_command
 
 from deepguard.cli import app
 from deepguard.cli.incidents import incident_dict
+from deepguard.config.coverage import CoverageNotify, CoverageParams
 from deepguard.config.loading import load_config
-from deepguard.config.models import CoverageNotify, CoverageParams, NotifierCommon, NotifyOn
+from deepguard.config.models import NotifierCommon, NotifyOn
 from deepguard.contracts import NotifierType, PluginConfig
 from deepguard.model import BlindReason, DeliveryStatus
 from deepguard.notify.trial import Follows, Outcome, Result

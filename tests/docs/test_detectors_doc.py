@@ -13,6 +13,7 @@ from deepguard.config.loading import load_config
 from deepguard.detectors.embedded.finding import NOT_ASSESSED, Finding
 from deepguard.detectors.embedded.pictures import PictureAssessor
 from deepguard.detectors.embedded.sound import assess_sound
+from deepguard.detectors.several import build_detector
 from deepguard.model import Sample, SampleFormat
 from deepguard.plugins import PluginHost
 from support.caller import calling
@@ -21,6 +22,7 @@ from support.program import DEEPGUARD, running
 
 PAGE = ROOT / "docs" / "detectors.md"
 PORTRAIT = ROOT / "tests" / "detectors" / "embedded" / "data" / "astronaut.jpg"
+NAMES = ("dataspike", "second", "embedded")
 ENVIRON = {"DATASPIKE_API_KEY": "key-of-the-account"}
 
 
@@ -29,7 +31,15 @@ def loaded(name: str, folder: Path) -> Detector:
     (folder / name).write_text(files(PAGE)[name])
     host = PluginHost()
     entry = load_config(folder / name, host, ENVIRON).detector
-    return host.detector_types[entry.type].factory(entry.options)
+    return build_detector(entry, host.detector_types)
+
+
+async def test_several_are_what_the_page_says_of_them(tmp_path: Path) -> None:
+    detector = loaded("detectors.several.yaml", tmp_path)
+    assert f"`{detector.name}`" in PAGE.read_text()
+    assert (detector.assesses_deepfakes, detector.simulated, detector.local) == (True, False, False)
+    entry = load_config(tmp_path / "detectors.several.yaml", PluginHost(), ENVIRON).detector
+    assert (entry.names, entry.title) == (NAMES, detector.name)
 
 
 async def test_the_table_of_detectors_says_what_they_say_of_themselves(tmp_path: Path) -> None:
@@ -122,7 +132,7 @@ async def test_a_served_detector_judges_a_real_call_as_dataspike_would(tmp_path:
 
 
 def test_each_snippet_is_one_that_a_test_uses() -> None:
-    used = {"detectors.dataspike.yaml", "detectors.scenario.yaml"}
+    used = {"detectors.dataspike.yaml", "detectors.scenario.yaml", "detectors.several.yaml"}
     assert set(files(PAGE)) == used
     commands = [one.text for one in snippets(PAGE) if one.language == "bash"]
     assert len(snippets(PAGE)) == len(used) + len(commands)

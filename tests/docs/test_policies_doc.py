@@ -60,8 +60,7 @@ def chosen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chosen]:
 @pytest.mark.parametrize("chosen", ["two_suspicions.py"], indirect=True)
 def test_the_default_policy_may_be_asked_by_another(chosen: Chosen) -> None:
     assert chosen.origin.startswith("TwoSuspicions of ")
-    engine = Engine("c", chosen.policy)
-    changes: tuple[object, ...] = ()
+    engine, changes = Engine("c", chosen.policy), ()
     for at, source in enumerate((Source.CAMERA, Source.MICROPHONE)):
         verdict = make_verdict(source=source, judgement=Judgement.SUSPICIOUS, received_at=float(at))
         changes = engine.advance(verdict, float(at)).changes

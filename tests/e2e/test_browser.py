@@ -66,6 +66,46 @@ async def test_the_page_shows_a_call_from_clear_to_alert_and_back(tmp_path: Path
     assert kinds.count("incident.opened") == kinds.count("incident.resolved") == 1
 
 
+# One after the other, so that the page shows each one's check for a while.
+SEVERAL = """
+video: {burst_fps: 5, normal_fps: 2}
+detector:
+  - type: scenario
+    timeline:
+      - {at: 0, all: clear, message: "as it should be"}
+      - {at: 5, all: silence}
+  - type: scenario
+    name: second
+    timeline:
+      - {at: 0, all: silence}
+      - {at: 5, camera: alert, message: "the face is swapped"}
+notifiers:
+  - {type: log, path: alerts.jsonl}
+"""
+
+
+async def test_the_page_names_each_of_several_detectors(tmp_path: Path) -> None:
+    (tmp_path / "deepguard.yaml").write_text(SEVERAL)
+    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+        async with aiohttp.ClientSession(program.url) as http, http.get("/readyz") as response:
+            assert (await response.json())["detector"] == "scenario + second"
+        ready = next(line for line in program.lines if line.get("message") == "deepguard is ready")
+        assert (ready["detector"], ready["simulated"]) == ("scenario + second", True)
+        await page.get_by_test_id("start").click()
+        camera = page.get_by_test_id("track-camera")
+        await expect(page.locator("header")).to_contain_text("Scenario (simulation) + second")
+        for name, message in {"scenario": "as it should be", "second": "the face is swapped"}.items():
+            await expect(camera).to_contain_text(f"Last check by {name}:")
+            await expect(camera).to_contain_text(message)
+            await expect(camera).to_have_attribute("data-covered", "true")
+        await expect(page.get_by_test_id("notifications")).to_contain_text("may be a deepfake")
+        await page.get_by_test_id("end").click()
+        await expect(page.get_by_test_id("ended")).to_be_visible()
+    told = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    opened = next(each for each in told if each["kind"] == "incident.opened")
+    assert (opened["detector"], opened["simulated"]) == ("scenario + second", True)
+
+
 async def test_the_page_says_what_could_not_be_delivered_and_why_alerts_wait(tmp_path: Path) -> None:
     async with ScriptedEndpoint(Answer(400)) as desk:
         (tmp_path / "deepguard.yaml").write_text(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepguard.config.models import CoverageParams
-from deepguard.guard.coverage import TrackFacts, judge_coverage
+from deepguard.guard.coverage import MOST_ANSWERS, Answer, TrackFacts, judge_coverage
 from deepguard.media.look import Look
-from deepguard.model import BlindReason, DetectorHealth, HealthState, Judgement, SampleOutcome, Source, Verdict
+from deepguard.model import (
+    BlindReason,
+    Coverage,
+    DetectorHealth,
+    HealthState,
+    Judgement,
+    SampleOutcome,
+    Source,
+    Verdict,
+)
 
 PARAMS = CoverageParams(media_timeout=3, answer_timeout=15)
 UP = DetectorHealth(HealthState.UP)
@@ -23,7 +33,7 @@ def verdict(judgement: Judgement = Judgement.CLEAR, **over: Any) -> Verdict:
 
 def watched(**over: Any) -> TrackFacts:
     """A camera that is being watched in every respect."""
-    facts = {
+    facts: dict[str, Any] = {
         "source": Source.CAMERA,
         "since": NOW - 60,
         "last_media": NOW - 0.03,
@@ -31,8 +41,10 @@ def watched(**over: Any) -> TrackFacts:
         "counted_at": NOW - 1,
         "last_outcome": SampleOutcome.JUDGED,
         "sample_period": 5.0,
+        **over,
     }
-    return TrackFacts(**{**facts, **over})
+    counted, at = facts.pop("counted"), facts.pop("counted_at")
+    return TrackFacts(**facts, answers={} if counted is None else {counted.detector: Answer(counted, at)})
 
 
 def test_a_track_with_media_and_fresh_verdicts_is_covered() -> None:
@@ -156,7 +168,7 @@ def test_a_verdict_on_a_picture_that_shows_nothing_covers_nothing(look: Look) ->
     for captured_at in (49.0, 50.0, None):
         facts.note_verdict(verdict(captured_at=captured_at), NOW)
         assert facts.last_verdict is not None
-        assert facts.counted is None
+        assert not facts.answers
     facts.note_look(Look(), captured_at=51.0, params=PARAMS)
     facts.note_verdict(verdict(captured_at=50.0), NOW)
     assert judge_coverage(facts, UP, PARAMS, NOW).blind is BlindReason.STARTING
@@ -168,7 +180,7 @@ def test_a_verdict_on_a_picture_that_shows_nothing_covers_nothing(look: Look) ->
 def test_a_capture_time_that_makes_no_sense_is_no_error(captured_at: Any) -> None:
     facts = watched(counted=None)
     facts.note_verdict(verdict(captured_at=captured_at), NOW)
-    assert (facts.counted is None) == (captured_at is not None and captured_at != "yesterday")
+    assert (not facts.answers) == (captured_at is not None and captured_at != "yesterday")
 
 
 def test_black_that_is_allowed_does_not_pass_for_a_detector_that_is_silent() -> None:
@@ -194,3 +206,101 @@ def test_every_reason_has_its_threshold_and_who_has_not_spoken_is_not_told_of() 
     }
     params = CoverageParams.model_validate({"notify_after": 4, "notify": {"no_speech": 0, "no_face": "off"}})
     assert [params.notify_seconds(BlindReason(name)) for name in ("no_speech", "no_face", "no_media")] == [0, None, 4]
+
+
+# -- several detectors -------------------------------------------------------------------------------------------------
+
+
+def judged(**verdicts: Verdict) -> TrackFacts:
+    """A camera on which each of these detectors has just given its verdict, in this order."""
+    facts = watched(counted=None)
+    for name, said in verdicts.items():
+        facts.note_verdict(replace(said, detector=name), NOW)
+    return facts
+
+
+MEASURED = verdict(Judgement.UNKNOWN)
+BROKEN = verdict(Judgement.ERROR, message="no model")
+NOBODY = verdict(Judgement.UNKNOWN, blind=BlindReason.NO_FACE)
+
+
+@pytest.mark.parametrize("other", [MEASURED, BROKEN, NOBODY], ids=["measured", "broken", "nobody"])
+def test_one_that_covers_is_enough_whoever_spoke_last(other: Verdict) -> None:
+    for facts in (judged(a=verdict(), b=other), judged(b=other, a=verdict())):
+        assert judge_coverage(facts, UP, PARAMS, NOW).covered
+        facts.last_outcome = SampleOutcome.EXPIRED
+        assert judge_coverage(facts, UP, PARAMS, NOW).covered
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=30))
+def test_the_reason_does_not_depend_on_who_spoke_last(order: list[str]) -> None:
+    said = {"a": MEASURED, "b": BROKEN, "c": NOBODY}
+    facts = judged(**said)
+    for name in order:
+        facts.note_verdict(replace(said[name], detector=name), NOW)
+        assert judge_coverage(facts, UP, PARAMS, NOW) == Coverage(BlindReason.DETECTOR_ERROR, "no model")
+
+
+def test_that_nobody_assesses_is_said_only_when_there_is_nothing_more_to_say() -> None:
+    assert judge_coverage(judged(a=MEASURED, b=NOBODY), UP, PARAMS, NOW).blind is BlindReason.NO_FACE
+    assert judge_coverage(judged(a=MEASURED, b=MEASURED), UP, PARAMS, NOW).blind is BlindReason.NOT_ASSESSED
+
+
+def test_as_many_as_are_needed_must_cover() -> None:
+    both = judged(a=verdict(), b=verdict())
+    assert judge_coverage(both, UP, PARAMS, NOW, needed=2).covered
+    one = judged(a=verdict(), b=BROKEN)
+    assert judge_coverage(one, UP, PARAMS, NOW, needed=2).blind is BlindReason.DETECTOR_ERROR
+    alone = judged(a=verdict())
+    alone.since = NOW - 1
+    assert judge_coverage(alone, UP, PARAMS, NOW, needed=2).blind is BlindReason.STARTING
+    alone.since = NOW - 60
+    assert judge_coverage(alone, UP, PARAMS, NOW, needed=2).blind is BlindReason.NO_ANSWER
+
+
+def test_one_that_fell_silent_covers_no_longer_though_another_answers() -> None:
+    facts = judged(a=verdict(), b=MEASURED)
+    later = NOW + 20.1
+    facts.last_media = later
+    facts.note_verdict(replace(MEASURED, detector="b"), later)
+    assert judge_coverage(facts, UP, PARAMS, later).blind is BlindReason.NO_ANSWER
+
+
+def test_a_microphone_is_not_covered_by_one_that_answers_no_more() -> None:
+    facts = judged(a=verdict(), b=MEASURED)
+    facts.source, facts.sample_period, facts.heard_speech = Source.MICROPHONE, None, True
+    facts.last_media = NOW + 600
+    assert judge_coverage(facts, UP, PARAMS, NOW + 600).covered
+    facts.note_taken(NOW + 600)
+    facts.note_verdict(replace(MEASURED, detector="b"), NOW + 601)
+    facts.last_media = NOW + 615.5
+    assert judge_coverage(facts, UP, PARAMS, NOW + 615).covered
+    assert judge_coverage(facts, UP, PARAMS, NOW + 615.5).blind is BlindReason.NO_ANSWER
+    facts.note_verdict(replace(verdict(), detector="a"), NOW + 616)
+    assert judge_coverage(facts, UP, PARAMS, NOW + 616).covered
+
+
+def test_what_one_said_that_is_down_now_covers_nothing() -> None:
+    facts = judged(a=verdict(), b=BROKEN)
+    assert judge_coverage(facts, UP, PARAMS, NOW, out={"a"}).blind is BlindReason.DETECTOR_ERROR
+    facts = judged(a=verdict())
+    assert not judge_coverage(facts, UP, PARAMS, NOW, out={"a"}).covered
+    assert judge_coverage(judged(a=verdict(), b=verdict()), UP, PARAMS, NOW, out={"a"}).covered
+
+
+def test_a_track_that_starts_over_is_covered_by_new_verdicts_only() -> None:
+    facts = judged(a=verdict(), b=verdict())
+    facts.start_over(NOW + 1)
+    facts.last_media = NOW + 1
+    assert judge_coverage(facts, UP, PARAMS, NOW + 1).blind is BlindReason.STARTING
+    facts.note_verdict(replace(verdict(), detector="b"), NOW + 1)
+    assert judge_coverage(facts, UP, PARAMS, NOW + 1).covered
+    assert judge_coverage(facts, UP, PARAMS, NOW + 1, needed=2).blind is BlindReason.STARTING
+
+
+def test_only_so_many_are_remembered() -> None:
+    facts = watched()
+    for number in range(100):
+        facts.note_verdict(replace(verdict(), detector=f"d{number}"), NOW + number)
+    assert len(facts.answers) == MOST_ANSWERS
+    assert "d98" in facts.answers

@@ -220,7 +220,7 @@ async def test_a_watch_that_fails_shows_the_call_as_blind(monkeypatch: pytest.Mo
     await until(guard, "verdict")
     assert coverage_of(guard) is None
 
-    def fails(*_: Any) -> None:
+    def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr("deepguard.guard.watch.judge_coverage", fails)

@@ -18,7 +18,7 @@ from deepguard.plugins import PluginHost
 from deepguard.store.entry import Entry
 from support.detectors import AnsweringDetector, new_guard
 
-PICTURE = bytes(16 * 16 * 3)
+PICTURE = bytes([128]) * (16 * 16 * 3)
 
 POLICY = """
     import time

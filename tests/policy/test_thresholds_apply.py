@@ -8,7 +8,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from deepguard import After, CombineDetectors, CombineTracks, Judgement, Level, ScoreBand, Scores, Source, Thresholds
+from deepguard import (
+    After,
+    BlindReason,
+    CombineDetectors,
+    CombineTracks,
+    Judgement,
+    Level,
+    ScoreBand,
+    Scores,
+    Source,
+    Thresholds,
+)
 from deepguard.policy.machine import ThresholdPolicy
 from deepguard.testing import make_verdict
 
@@ -264,6 +275,14 @@ def test_names_of_detectors_cannot_make_a_state_grow(named: list[str]) -> None:
     assert len(dict(steps[-1].state.tracks)[CAMERA].opinions) <= 8
 
 
+@pytest.mark.parametrize("blind", list(BlindReason))
+def test_a_picture_that_shows_nothing_clears_nobody_and_alerts_all_the_same(blind: BlindReason) -> None:
+    policy = ThresholdPolicy()
+    step = policy.advance(policy.initial(), make_verdict(judgement=ALERT, blind=blind), 0.0)
+    assert step.participant is Level.ALERT
+    assert policy.advance(step.state, make_verdict(judgement=CLEAR, blind=blind), 1.0).participant is Level.ALERT
+
+
 def test_what_another_policy_decided_goes_on() -> None:
     policy = ThresholdPolicy(Thresholds(clear_after=2, max_age=60))
     state = policy.resume({CAMERA: Level.ALERT, MICROPHONE: Level.CLEAR})
@@ -295,7 +314,7 @@ def test_rules_are_read_as_they_are_written(text: str, after: After) -> None:
     "make",
     [
         lambda: After(0),
-        lambda: After(1001),
+        lambda: After(100_001),
         lambda: After(3, of=2),
         lambda: After(3, of=101),
         lambda: After(2, of=3, seconds=5),

@@ -21,6 +21,8 @@ export function mountHeader(root) {
     show(health, Boolean(known));
     setAttribute(health, "data-health", known);
     setText(health, known ? healthName(known) : "");
+    // Of several detectors that work: which of them does not.
+    setAttribute(health, "title", known ? detector.health.detail || null : null);
   };
 }
 

@@ -22,6 +22,7 @@ export function mountParticipants(root) {
       sight: sightOf(state),
       now: serverNow(state.guard, Date.now() / 1000),
       assesses: state.guard.detector?.assesses_deepfakes !== false,
+      judge: state.guard.detector?.type,
       named: participants.length > 1,
     };
     keepList(

@@ -53,9 +53,10 @@ const purpose = ({ simulated, assesses_deepfakes: assesses }) =>
     ? "deepguard checks again and again whether the person looks and sounds genuine, and you see every result here, live."
     : "deepguard measures again and again what can be seen and heard, and you see every result here, live.";
 
+// What leaves the server comes first: of several detectors one may be scripted and another a service.
 const judging = ({ local, simulated, label }) =>
-  simulated
+  !local
+    ? `The server passes single pictures and pieces of sound on, to be judged by ${label}.`
+    : simulated
     ? "Nothing is judged: the verdicts are scripted. The server passes pictures and sound on to nobody."
-    : local
-    ? "The server itself looks at pictures and sound; it passes them on to nobody."
-    : `The server passes single pictures and pieces of sound on to ${label}, which judges them.`;
+    : "The server itself looks at pictures and sound; it passes them on to nobody.";

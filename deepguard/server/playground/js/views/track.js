@@ -13,7 +13,7 @@ const COUNTS = [
   ["dropped", "Dropped", "Never handed over: a newer one took its place, or the detector was away"],
 ];
 
-/** Builds the card of a source; its `update` takes {track, context: {sight, now, assesses}}. */
+/** Builds the card of a source; its `update` takes {track, context: {sight, now, assesses, judge}}. */
 export function buildTrack(source) {
   const status = el("span", { class: "chip-text" });
   const symbol = el("span", { class: "symbol" });
@@ -57,6 +57,7 @@ const withLastLevel = ({ reason, level }) =>
   level === "clear" ? reason : `${reason} Last level while watched: ${levelName(level)}.`;
 
 function lastCheck() {
+  const by = el("span", { class: "untrusted" });
   const judgement = el("strong");
   const when = el("span", { class: "muted" });
   const message = el("p", { class: "track-message untrusted" });
@@ -69,8 +70,10 @@ function lastCheck() {
     el("span", { class: "score-bar", "aria-hidden": "true" }, fill),
     score,
   );
-  const node = el("div", { class: "check" }, el("p", {}, "Last check: ", judgement, " ", when), message, scale);
-  const update = (verdict, { now, assesses }) => {
+  const node = el("div", { class: "check" }, el("p", {}, "Last check", by, ": ", judgement, " ", when), message, scale);
+  const update = (verdict, { now, assesses, judge }) => {
+    // Where several detectors judge, the check is one of theirs.
+    setText(by, verdict && verdict.detector !== judge ? ` by ${verdict.detector}` : "");
     setText(judgement, verdict ? checkName(verdict.judgement, assesses) : "none yet");
     setText(when, verdict ? ago(now - verdict.at) : "");
     setText(message, verdict?.message ?? "");
