@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, SerializeAsAny, field_validator
 
 from deepguard.config.address import PublicUrl
-from deepguard.config.coverage import CoverageNotify, CoverageParams
+from deepguard.config.coverage import CoverageParams
 from deepguard.config.policy import PolicyParams
 from deepguard.config.section import Section
 from deepguard.config.source import Origin
