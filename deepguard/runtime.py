@@ -63,6 +63,7 @@ class Runtime:
             on_repeated=self._on_repeated,
             windows=config.silences,
             keep_seconds=config.store.keep_days * 86400.0,
+            max_size=config.store.max_size,
             pictures=config.store.pictures,
             configuration=self.snapshot,
             ack_url=self.links.url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -24,8 +25,12 @@ COMMANDS = (
     "explain",
     "ack",
     "label",
+    "calls",
+    "export",
+    "import",
 )
-"""Each is the function of that name, with ``_`` for ``-``, in the module of that name."""
+"""Each is the function of that name, with ``_`` for ``-``, in the module of that name; ``import_`` where Python itself
+has the word."""
 
 GROUPS = ("deliveries", "silence", "detector")
 """Each is the Typer named ``app`` in the module of that name."""
@@ -45,6 +50,7 @@ class CommandLine(TyperGroup):
         if cmd_name not in (*COMMANDS, *GROUPS):
             return None
         name = cmd_name.replace("-", "_")
+        name += "_" if iskeyword(name) else ""
         module = import_module(f"deepguard.cli.{name}")
         if cmd_name in GROUPS:
             command = typer.main.get_group(module.app)

@@ -66,6 +66,7 @@ notifiers:
 store:
   url: sqlite:///deepguard.db   # or postgresql://user:password@host/database, which several hosts may share
   keep_days: 30           # of history
+  # max_size: 2 GB        # of recorded calls; when there is more, the oldest go
 
 in_call:
   messages: off           # participant: the watched participant is told, who may be the suspect

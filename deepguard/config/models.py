@@ -13,6 +13,7 @@ from deepguard.config.address import PublicUrl
 from deepguard.config.coverage import CoverageParams
 from deepguard.config.policy import PolicyParams
 from deepguard.config.section import Section
+from deepguard.config.sizes import Size
 from deepguard.config.source import Origin
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig
@@ -234,6 +235,13 @@ class StoreParams(Section):
         return url
 
     keep_days: float = Field(default=30.0, ge=0.01, le=3650, description="Days that history is kept.")
+    max_size: Size | None = Field(
+        default=None,
+        description=(
+            "How much of recorded calls is kept, for example 2 GB: when there is more, the oldest that have ended are "
+            "deleted. None: whatever is recorded within keep_days."
+        ),
+    )
     pictures: bool = Field(
         default=False,
         description=(

@@ -205,10 +205,11 @@ class Guard:
 
     def _conclude(self, reason: str) -> None:
         for participant, track in self._roster:
-            track.ledger.expire_before(float("inf"))
+            track.ledger.expire_before(float("inf"), "the call ended before its verdict came")
             self.live.publish(events.samples_event(time.time(), participant.id, track), keep=False)
         told = tuple(self._judge.end(time.time()))
-        self._record(Entry(call_id=self.call.id, notifications=told, ended=CallEnded(time.time(), reason)))
+        samples, ended = self._roster.take_ended_samples(), CallEnded(time.time(), reason)
+        self._record(Entry(call_id=self.call.id, samples=samples, notifications=told, ended=ended))
         self._observers.tell("deepguard_call_ended", call=self.call, reason=reason)
 
     def _say_ended(self, reason: str, text: str) -> None:

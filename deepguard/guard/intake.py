@@ -128,7 +128,7 @@ class Intake:
         if not self.is_open or not track.sampler.due(now):
             return False
         picture = PendingPicture(_new_sample_id(), image, size, mode, time.time(), now)
-        self._take(participant_id, track, picture.sample_id, now)
+        self._take(participant_id, track, picture.sample_id, now, picture.captured_at)
         if not track.encoding:
             track.encoding = True
             task = asyncio.create_task(self._encode(participant_id, track, picture))
@@ -136,7 +136,7 @@ class Intake:
             task.add_done_callback(self.encoding.discard)
         else:
             if track.pending is not None:
-                self._drop(participant_id, track, track.pending.sample_id)
+                self._drop(participant_id, track, track.pending.sample_id, "a newer picture took its place")
             track.pending = picture
         return True
 
@@ -201,7 +201,7 @@ class Intake:
                     )
                 except Exception as error:  # noqa: BLE001 - one bad frame must not end the sampling of a track
                     logger.warning("A frame could not be encoded: {}", error)
-                    self._drop(participant_id, track, picture.sample_id)
+                    self._drop(participant_id, track, picture.sample_id, "it could not be encoded")
                 else:
                     # Before the sample: its verdict may come at once. What was another track's says nothing of this.
                     if lookout is track.lookout:
@@ -237,28 +237,33 @@ class Intake:
                 data=chunk.data,
                 captured_at=chunk.captured_at,
             )
-            self._take(participant_id, track, sample.id, time.monotonic())
+            self._take(participant_id, track, sample.id, time.monotonic(), sample.captured_at)
             self._submit(track, sample)
 
-    def _take(self, participant_id: str, track: Track, sample_id: str, now: float) -> None:
-        track.ledger.take(sample_id, now)
+    def _take(self, participant_id: str, track: Track, sample_id: str, now: float, captured_at: float) -> None:
+        track.ledger.take(sample_id, now, captured_at=captured_at, track_id=track.track_id)
         track.facts.note_taken(now)
         self._roster.recounted(participant_id, track)
 
-    def _drop(self, participant_id: str, track: Track, sample_id: str) -> None:
-        track.ledger.end(sample_id, SampleOutcome.DROPPED)
+    def _drop(self, participant_id: str, track: Track, sample_id: str, reason: str) -> None:
+        track.ledger.end(sample_id, SampleOutcome.DROPPED, reason)
         self._roster.recounted(participant_id, track)
 
     def _submit(self, track: Track, sample: Sample) -> None:
-        if sample.format in self._detector.formats and self.is_open:
+        track.ledger.encoded(sample)
+        reason = "the call was ending"
+        if sample.format not in self._detector.formats:
+            reason = f"the detector does not take {sample.format}"
+        elif self.is_open:
             self._evidence.take(sample)
             try:
                 self._detector.submit(sample)
             except Exception:  # noqa: BLE001 - a plugin's detector may raise anything; the call goes on
                 logger.opt(exception=True).error("The detector {} failed on a sample", self._detector.name)
+                reason = "the detector failed on it"
             else:
                 return
-        self._drop(sample.participant_id, track, sample.id)
+        self._drop(sample.participant_id, track, sample.id, reason)
 
 
 def _measure_and_encode(picture: PendingPicture, lookout: Lookout, params: VideoParams) -> tuple[Look, EncodedPicture]:

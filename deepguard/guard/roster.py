@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from deepguard.config.models import AudioParams, VideoParams
 from deepguard.guard.track import Participant, PictureTrack, SoundTrack, Track
-from deepguard.model import Level, SampleEnded, Source
+from deepguard.model import Level, SampleEnded, SampleRecord, Source
 
 MAX_PARTICIPANTS = 32
 
@@ -104,10 +105,15 @@ class Roster:
             The track; None when no track has this sample open.
         """
         for participant, track in self:
-            if track.ledger.end(ended.sample_id, ended.outcome):
+            if track.ledger.end(ended.sample_id, ended.outcome, ended.reason):
                 self.recounted(participant.id, track)
                 return track
         return None
+
+    def take_ended_samples(self) -> tuple[SampleRecord, ...]:
+        """The samples that ended since the last call of this, in the order in which they did."""
+        ended = (track.ledger.take_ended(participant.id, track.source) for participant, track in self)
+        return tuple(sorted(chain.from_iterable(ended), key=lambda sample: sample.ended_at))
 
     def recounted(self, participant_id: str, track: Track) -> None:
         """Note that the counts of a track's samples changed."""

@@ -34,6 +34,8 @@ TICK_SECONDS = 0.25
 _NOTHING_SEEN = frozenset({BlindReason.NO_MEDIA, BlindReason.BLACK_PICTURE, BlindReason.FROZEN_PICTURE})
 FORGOTTEN_SECONDS = 5.0
 """How long after twice the answer time-out a sample that its detector forgot counts as expired."""
+FORGOTTEN = "the detector never said what became of it"
+"""Why such a sample expired."""
 
 
 class Watch:
@@ -177,6 +179,8 @@ class Watch:
 
     def _tick(self, now: float) -> None:
         self._expire_forgotten(now)
+        if samples := self._roster.take_ended_samples():
+            self._record(Entry(call_id=self._call_id, samples=samples))
         self.review_all(now)
         for (participant_id, _), track in self._roster.take_recounted().items():
             self._live.publish(events.samples_event(time.time(), participant_id, track), keep=False)
@@ -184,7 +188,7 @@ class Watch:
     def _expire_forgotten(self, now: float) -> None:
         # Detectors end their samples themselves; this bounds what one that forgets can leave open.
         for participant, track in self._roster:
-            if track.ledger.expire_before(now - 2 * self._params.answer_timeout - FORGOTTEN_SECONDS):
+            if track.ledger.expire_before(now - 2 * self._params.answer_timeout - FORGOTTEN_SECONDS, FORGOTTEN):
                 track.facts.last_outcome = SampleOutcome.EXPIRED
                 self._roster.recounted(participant.id, track)
 

@@ -56,6 +56,7 @@ class Dispatcher:
         windows: Sequence[SilenceWindow] = (),
         ack_url: Callable[[Notification], str] = lambda _notification: "",
         keep_seconds: float = 30 * 86400.0,
+        max_size: int | None = None,
         pictures: bool = False,
         configuration: Snapshot | None = None,
         draw: Draw = random.uniform,
@@ -72,6 +73,7 @@ class Dispatcher:
             windows: The silences of the configuration.
             ack_url: Makes the page on which an incident can be acknowledged.
             keep_seconds: How long history is kept.
+            max_size: How many bytes of recorded calls are kept; None: as many as there are.
             pictures: Whether the store keeps pictures of incidents.
             configuration: What calls are guarded with; written down beside them.
             draw: Draws waits.
@@ -95,6 +97,7 @@ class Dispatcher:
             self.planner,
             self._repeats,
             keep_seconds=keep_seconds,
+            max_size=max_size,
             record=self._repeat,
             wake=self._wake,
             on_delivery=self._died,

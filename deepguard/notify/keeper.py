@@ -62,6 +62,7 @@ class Keeper:
         repeats: Repeats,
         *,
         keep_seconds: float,
+        max_size: int | None = None,
         record: Callable[[Entry, Sequence[str] | None], None],
         wake: Callable[[str], None],
         on_delivery: Callable[[Delivery], None],
@@ -75,6 +76,7 @@ class Keeper:
             planner: Takes silences; says who is told of what.
             repeats: The open incidents of this process.
             keep_seconds: How long history is kept.
+            max_size: How many bytes of recorded calls are kept; None: as many as there are.
             record: Takes an entry, and the only notifiers that are told of it.
             wake: Wakes a notifier's lane, if there is one of that name.
             on_delivery: Told what died of age.
@@ -90,6 +92,7 @@ class Keeper:
         self._planner = planner
         self._repeats = repeats
         self._keep_seconds = keep_seconds
+        self._max_size = max_size
         self._record = record
         self._wake = wake
         self._on_delivery = on_delivery
@@ -286,7 +289,7 @@ class Keeper:
     async def _purge(self) -> int:
         def work(db: sa.Connection) -> int:
             upkeep.forget_pictures(db)
-            return upkeep.purge(db, self._keep_seconds)
+            return upkeep.purge(db, self._keep_seconds, self._max_size)
 
         return await self._store.write(work)
 

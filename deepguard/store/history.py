@@ -23,6 +23,7 @@ from deepguard.model import (
 )
 from deepguard.store.entry import CallBegan, Entry, PolicyFailed, PolicyUsed, ShadowChanged
 from deepguard.store.numbers import finite, moment
+from deepguard.store.sizes import size_of
 from deepguard.store.tables import (
     calls,
     incidents,
@@ -70,7 +71,7 @@ def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) 
         entries: In the order in which it happened.
         process_id: Who guards the calls that begin.
     """
-    began = [_call_row(entry.began, process_id) for entry in entries if entry.began]
+    began = [call_row(entry.began, process_id) for entry in entries if entry.began]
     if began:
         db.execute(insert(db, calls).on_conflict_do_nothing(), began)
     beside = [_shadow_row(entry.call_id, used) for entry in entries if entry.began for used in entry.began.shadows]
@@ -94,7 +95,7 @@ def write_history(db: sa.Connection, entries: Sequence[Entry], process_id: str) 
             db.execute(
                 sa.update(calls)
                 .where(calls.c.id == storable(entry.call_id))
-                .values(ended_at=entry.ended.at, reason=storable(entry.ended.reason))
+                .values(ended_at=moment(entry.ended.at), reason=storable(entry.ended.reason), size=size_of(calls.c.id))
             )
 
 
@@ -103,7 +104,7 @@ def _write_incidents(db: sa.Connection, notifications: Iterable[Notification], p
         incident = notification.incident
         if incident is None or notification.kind not in _CHANGES_INCIDENT:
             continue
-        row = _incident_row(incident, notification)
+        row = incident_row(incident, notification.detector, notification.simulated)
         statement = insert(db, incidents)
         # Who acknowledged it is written by others and stays; so does its end, whoever told it first.
         changing = ("updated_at", "resolved_at", "resolution", "level", "peak", "sources", "detail")
@@ -128,7 +129,13 @@ def _write_failure(db: sa.Connection, call_id: str, failed: PolicyFailed) -> Non
         db.execute(sa.update(calls).where(calls.c.id == call_id).values(policy_failed=reason))
 
 
-def _call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
+def call_row(began: CallBegan, process_id: str) -> dict[str, Any]:
+    """The row of a call that begins.
+
+    Args:
+        began: The call's beginning.
+        process_id: Who guards it.
+    """
     return {
         "id": storable(began.call.id),
         "process_id": process_id,
@@ -233,7 +240,14 @@ def _shadow_change_row(changed: ShadowChanged) -> dict[str, Any]:
     } | _level_row(change)
 
 
-def _incident_row(incident: Incident, notification: Notification) -> dict[str, Any]:
+def incident_row(incident: Incident, detector: str, simulated: bool) -> dict[str, Any]:
+    """The row of an incident.
+
+    Args:
+        incident: The incident.
+        detector: Which detector watched the call.
+        simulated: Whether the verdicts were scripted.
+    """
     return {
         "id": incident.id,
         "call_id": storable(incident.call_id),
@@ -249,8 +263,8 @@ def _incident_row(incident: Incident, notification: Notification) -> dict[str, A
         "context": to_json(dict(incident.context)),
         "acknowledged_at": incident.acknowledged_at,
         "acknowledged_by": storable(incident.acknowledged_by),
-        "detector": storable(notification.detector),
-        "simulated": notification.simulated,
+        "detector": storable(detector),
+        "simulated": simulated,
     }
 
 
@@ -265,4 +279,4 @@ def _picture_row(incident_id: str, picture: Picture) -> dict[str, Any]:
     }
 
 
-__all__ = ["write_history"]
+__all__ = ["call_row", "incident_row", "write_history"]

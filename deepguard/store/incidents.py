@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from deepguard.model import Incident, Level, Picture, Resolution, SampleFormat, Source
 from deepguard.store.clock import now
+from deepguard.store.sizes import size_of
 from deepguard.store.tables import calls, incidents, pictures
 from deepguard.store.text import storable
 
@@ -57,7 +58,7 @@ def find(
         statement = statement.where(c.call_id.in_([storable(one) for one in call_ids]))
     if is_open is not None:
         statement = statement.where(c.resolved_at.is_(None) if is_open else c.resolved_at.is_not(None))
-    return [_stored(row) for row in db.execute(statement)]
+    return [stored(row) for row in db.execute(statement)]
 
 
 def ids_about(db: sa.Connection, call_id: str, participant_id: str) -> Sequence[str]:
@@ -100,7 +101,9 @@ def end_call(db: sa.Connection, call_id: str, reason: str) -> bool:
         Whether nobody had.
     """
     done = db.execute(
-        sa.update(calls).where(calls.c.id == call_id, calls.c.ended_at.is_(None)).values(ended_at=now(), reason=reason)
+        sa.update(calls)
+        .where(calls.c.id == call_id, calls.c.ended_at.is_(None))
+        .values(ended_at=now(), reason=reason, size=size_of(calls.c.id))
     )
     return done.rowcount > 0
 
@@ -115,7 +118,14 @@ def picture_of(db: sa.Connection, incident_id: str) -> Picture | None:
     return Picture(bytes(row.data), SampleFormat(row.format), row.captured_at, row.width, row.height)
 
 
-def _stored(row: sa.Row[Any]) -> StoredIncident:
+def stored(row: sa.Row[Any]) -> StoredIncident:
+    """An incident from its row.
+
+    Raises:
+        KeyError: This version cannot read it.
+        TypeError: Likewise.
+        ValueError: Likewise.
+    """
     incident = Incident(
         id=row.id,
         call_id=row.call_id,
@@ -135,4 +145,4 @@ def _stored(row: sa.Row[Any]) -> StoredIncident:
     return StoredIncident(incident, row.detector, bool(row.simulated))
 
 
-__all__ = ["StoredIncident", "acknowledge", "acknowledged", "end_call", "find", "ids_about", "picture_of"]
+__all__ = ["StoredIncident", "acknowledge", "acknowledged", "end_call", "find", "ids_about", "picture_of", "stored"]

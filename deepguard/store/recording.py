@@ -48,6 +48,7 @@ class Recording:
         labels: What people found out about them.
         shadows: The policies that ran beside it.
         shadow_changes: The levels that those would have changed.
+        unreadable: How many rows of it were left out, since this version cannot read them: a newer one wrote them.
     """
 
     call: Call
@@ -64,6 +65,7 @@ class Recording:
     labels: tuple[Labelled, ...] = ()
     shadows: tuple[RecordedPolicy, ...] = ()
     shadow_changes: tuple[ShadowChanged, ...] = ()
+    unreadable: int = 0
 
     @property
     def seconds(self) -> float:

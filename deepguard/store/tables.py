@@ -49,7 +49,9 @@ calls = sa.Table(
     sa.Column("size", Counter),
     sa.Column("imported_at", Time),
     sa.Index(None, "ended_at", "process_id"),
+    sa.Index(None, "ended_at", "size"),
     sa.Index(None, "started_at"),
+    sa.Index(None, "config_hash"),
 )
 """``policy`` says where the alert policy came from, ``policy_failed`` why the built-in one took over; ``size`` is how
 many bytes what was recorded of the call takes, known once it has ended; ``imported_at`` when it came from elsewhere.

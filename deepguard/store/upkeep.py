@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.store.clock import now
 from deepguard.store.deliveries import LET_GO, ON_ITS_WAY
+from deepguard.store.sizes import OF_A_CALL, size_of
 from deepguard.store.tables import (
     calls,
+    configurations,
     deliveries,
     incidents,
     notifications,
     pictures,
     processes,
     silences,
-    transitions,
-    verdicts,
 )
 
 GONE_SECONDS = 20.0
@@ -30,6 +30,8 @@ GONE_SECONDS = 20.0
 LONGEST_LEASE = 310.0
 """Seconds; what seems to be leased for longer was leased before the database's clock was set back."""
 PURGE_BATCH = 500
+PURGE_CALLS = 20
+"""Calls that are deleted in one transaction at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +199,13 @@ def forget_pictures(db: sa.Connection) -> None:
     db.execute(sa.delete(pictures).where(~waits))
 
 
-def purge(db: sa.Connection, keep_seconds: float) -> int:
-    """Delete a batch of what is older than it need be kept. What waits and what is dead stays.
+def purge(db: sa.Connection, keep_seconds: float, max_size: int | None = None) -> int:
+    """Delete a batch of what is older than it need be kept, or too much. What waits and what is dead stays.
 
     Args:
         db: A transaction that writes.
-        keep_seconds: How long history is kept.
+        keep_seconds: How long history is kept; what came from another store, from then on.
+        max_size: How many bytes of calls that have ended are kept; None: as many as there are.
 
     Returns:
         How many rows went; 0 when nothing is left to delete.
@@ -218,19 +221,66 @@ def purge(db: sa.Connection, keep_seconds: float) -> int:
     )
     gone += db.execute(sa.delete(notifications).where(n.id.in_(unused))).rowcount
     i = incidents.c
-    resolved = sa.select(i.id).where(i.resolved_at < before).limit(PURGE_BATCH)
+    kept = sa.exists().where(calls.c.id == i.call_id, calls.c.imported_at >= before)
+    resolved = sa.select(i.id).where(i.resolved_at < before, ~kept).limit(PURGE_BATCH)
     gone += db.execute(sa.delete(incidents).where(i.id.in_(resolved))).rowcount
-    ended = db.execute(sa.select(calls.c.id).where(calls.c.ended_at < before).limit(20)).scalars().all()
-    for table in (verdicts, transitions):
-        some = sa.select(table.c.id).where(table.c.call_id.in_(ended)).limit(PURGE_BATCH)
-        rows = db.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount
-        gone += rows
-        if rows == PURGE_BATCH:
-            return gone  # the calls themselves go when nothing of them is left
-    gone += db.execute(sa.delete(calls).where(calls.c.id.in_(ended))).rowcount
+    came = sa.or_(calls.c.imported_at.is_(None), calls.c.imported_at < before)
+    ended = sa.select(calls.c.id).where(calls.c.ended_at < before, came).order_by(calls.c.ended_at).limit(PURGE_CALLS)
+    gone += _forget_calls(db, db.execute(ended).scalars().all())
+    if max_size is not None:
+        gone += _make_room(db, max_size)
     gone += db.execute(sa.delete(silences).where(silences.c.ends_at < before)).rowcount
     gone += db.execute(sa.delete(processes).where(processes.c.seen_at < before)).rowcount
+    used = sa.exists().where(calls.c.config_hash == configurations.c.hash)
+    gone += db.execute(sa.delete(configurations).where(configurations.c.created_at < before, ~used)).rowcount
     return gone
+
+
+def _forget_calls(db: sa.Connection, ids: Sequence[str]) -> int:
+    """Delete a batch of what was recorded of calls; they themselves go when nothing of them is left."""
+    if not ids:
+        return 0
+    gone, left = 0, False
+    for table in OF_A_CALL:
+        which = table.c.call_id.in_(ids)
+        if table is incidents:
+            which &= incidents.c.resolved_at.is_not(None)
+        if "id" in table.c:
+            which = table.c.id.in_(sa.select(table.c.id).where(which).limit(PURGE_BATCH))
+        rows = db.execute(sa.delete(table).where(which)).rowcount
+        gone += rows
+        left |= rows == PURGE_BATCH
+    if not left:
+        gone += db.execute(sa.delete(calls).where(calls.c.id.in_(ids))).rowcount
+    return gone
+
+
+def _make_room(db: sa.Connection, max_size: int) -> int:
+    """Delete a batch of the oldest calls while there is more than ``max_size``."""
+    c = calls.c
+    ended = c.ended_at >= 0  # SQLite takes no index for "is not null"
+    # Those that ended before sizes were taken.
+    unknown = sa.select(c.id).where(ended, c.size.is_(None)).limit(PURGE_CALLS)
+    sized = db.execute(sa.update(calls).where(c.id.in_(unknown)).values(size=size_of(c.id))).rowcount
+    whole = db.execute(sa.select(sa.func.sum(c.size)).where(ended)).scalar()
+    too_much = int(whole or 0) - max_size
+    if too_much <= 0:
+        return sized
+    is_open = sa.exists().where(incidents.c.call_id == c.id, incidents.c.resolved_at.is_(None))
+    waiting = sa.select(deliveries.c.call_id).where(deliveries.c.status.in_(ON_ITS_WAY))
+    oldest = (
+        sa.select(c.id, c.size)
+        .where(ended, ~is_open, c.id.not_in(waiting))
+        .order_by(c.ended_at, c.id)
+        .limit(PURGE_CALLS)
+    )
+    ids: list[str] = []
+    for call_id, size in db.execute(oldest):
+        if too_much <= 0:
+            break
+        ids.append(call_id)
+        too_much -= size or 0
+    return sized + _forget_calls(db, ids)
 
 
 __all__ = [

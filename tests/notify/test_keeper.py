@@ -315,6 +315,27 @@ async def test_what_is_old_goes_but_never_what_waits_or_is_dead(fleet: Fleet) ->
 
 
 @pytest.mark.usefixtures("purging")
+async def test_calls_go_when_they_take_more_than_is_allowed(fleet: Fleet) -> None:
+    host = await fleet(route("a", RecordingNotifier()), max_size=5000)
+    for call_id in ("call-1", "call-2"):
+        host.dispatcher.record(Entry(call_id=call_id, began=CallBegan(Call(call_id, time.time()), "test", False)))
+        for _ in range(50):
+            host.dispatcher.record(Entry(call_id=call_id, verdict=make_verdict()))
+    await host.dispatcher.journal.flushed()
+    await looks(host)
+    assert await _count(host, verdicts) == 100
+    host.dispatcher.record(Entry(call_id="call-1", ended=CallEnded(time.time(), "hangup")))
+    await host.dispatcher.journal.flushed()
+
+    async def gone() -> bool:
+        return await _count(host, calls) == 1
+
+    await until(gone)
+    assert await _count(host, verdicts) == 50
+    assert await host.store.read(lambda db: list(db.execute(sa.select(calls.c.id)).scalars())) == ["call-2"]
+
+
+@pytest.mark.usefixtures("purging")
 async def test_a_picture_is_kept_until_everybody_was_told_and_no_longer(fleet: Fleet) -> None:
     picture = Picture(b"\xff\xd8 biometric \x00", SampleFormat.JPEG, 1.0, 640, 480)
     late, quick = Always(ConnectionError()), RecordingNotifier()

@@ -9,11 +9,23 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from deepguard.notify.outbox import KINDS
-from deepguard.store import deliveries, destinations, incidents, letters, upkeep
+from deepguard.store import deliveries, destinations, incidents, letters, lookup, recordings, summaries, upkeep
 from deepguard.store.tables import metadata
 
-GROWING = {"calls", "verdicts", "transitions", "incidents", "notifications", "deliveries"}
-"""Tables that hold history. The others hold a row for each destination, process, silence or open incident."""
+GROWING = {
+    "calls",
+    "verdicts",
+    "samples",
+    "transitions",
+    "shadows",
+    "shadow_transitions",
+    "labels",
+    "incidents",
+    "notifications",
+    "deliveries",
+}
+"""Tables that hold history. The others hold a row for each destination, process, silence, configuration or open
+incident."""
 
 AGAIN_AND_AGAIN: list[Callable[[sa.Connection], Any]] = [
     upkeep.backlogs,
@@ -23,6 +35,13 @@ AGAIN_AND_AGAIN: list[Callable[[sa.Connection], Any]] = [
     upkeep.abandoned_calls,
     upkeep.forget_pictures,
     lambda db: upkeep.purge(db, 86400.0),
+    lambda db: upkeep.purge(db, 86400.0, 10**9),
+    lambda db: upkeep._forget_calls(db, ["c"]),
+    lambda db: incidents.end_call(db, "c", "lost"),
+    lambda db: recordings.read(db, ["c"]),
+    lambda db: recordings.call_ids(db, since=1.0, until=2.0, newest_first=True, limit=20),
+    lambda db: summaries.summaries(db, ["c"], 1.0),
+    lambda db: lookup.call_ids(db, "0123"),
     lambda db: destinations.lock(db, "a", 5),
     lambda db: deliveries.next_due(db, "a", KINDS),
     lambda db: deliveries.next_unsure(db, "a", KINDS, 5),
@@ -73,6 +92,19 @@ def test_nothing_reads_through_all_of_history(db: sa.Connection, work: Callable[
 def test_what_is_dead_is_counted_without_a_look_at_each(db: sa.Connection) -> None:
     counting = plans(db, upkeep.backlogs)[0]
     assert "COVERING INDEX ix_deliveries_status_notifier_due_at" in counting
+
+
+def test_a_list_of_the_newest_calls_is_read_in_its_order(db: sa.Connection) -> None:
+    (step, *more) = plans(db, lambda db: recordings.call_ids(db, newest_first=True, limit=20))
+    assert step.startswith("SCAN calls USING")
+    assert "ix_calls_started_at" in step
+    # Only those that began at the very same moment are sorted.
+    assert all("OF ORDER BY" in one for one in more)
+
+
+def test_the_size_of_all_calls_is_summed_from_an_index(db: sa.Connection) -> None:
+    steps = plans(db, lambda db: upkeep._make_room(db, 10**9))
+    assert any("COVERING INDEX ix_calls_ended_at_size" in step for step in steps)
 
 
 def test_a_short_list_of_many_reads_the_texts_of_few(db: sa.Connection) -> None:

@@ -16,6 +16,8 @@ _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
     [
         "deepguard.cli.deliveries",
+        "deepguard.cli.export",
+        "deepguard.cli.import_",
         "deepguard.cli.notify_test",
         "deepguard.notify.trial",
         "rich.table",

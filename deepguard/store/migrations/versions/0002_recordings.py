@@ -20,7 +20,8 @@ def upgrade() -> None:
         ("imported_at", sa.Double()),
     ):
         op.add_column("calls", sa.Column(name, kind, nullable=True))
-    op.create_index(op.f("ix_calls_started_at"), "calls", ["started_at"], unique=False)
+    for columns in (["ended_at", "size"], ["started_at"], ["config_hash"]):
+        op.create_index(op.f(f"ix_calls_{'_'.join(columns)}"), "calls", columns, unique=False)
     op.add_column("transitions", sa.Column("rule", sa.Text(), nullable=True))
     op.add_column("transitions", sa.Column("verdicts", sa.Integer(), nullable=True))
     op.create_table(
