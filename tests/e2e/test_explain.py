@@ -249,3 +249,29 @@ async def test_a_hook_that_overrides_the_file_is_named_with_its_line(
     assert "because: I saw it\n" in careful
     assert "decided by Careful, mine.py:13 by its rule a feeling\n" in careful
     assert "deepguard.yaml:2" not in hooked + careful
+
+
+async def test_an_imported_call_is_explained_without_those_who_were_told_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "detector: {type: embedded}\npolicy: {thresholds: {alert_after: 2}}\nnotifiers: [{type: log}]\n"
+    async with working(tmp_path, text) as runtime, guarded(runtime, ALERT, ALERT):
+        await ended(runtime, 1)
+        (letter, *_) = await runtime.store.read(letters.find)
+    incident_id = letter.incident_id
+    assert incident_id
+    assert (await command("export", "--all", "--output", "calls.jsonl", cwd=tmp_path))[0] == 0
+    (tmp_path / "other.yaml").write_text("store: {url: 'sqlite:///other.db'}\n")
+    assert (await command("import", "calls.jsonl", "-c", "other.yaml", cwd=tmp_path))[0] == 0
+
+    code, out, err = await command("explain", incident_id, "-c", "other.yaml", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert ", imported 20" in out
+    assert f"Configuration  {runtime.snapshot.hash[:12]}, which is not in the store" in out
+    assert "because: 2 alert verdicts in a row on the camera\n" in out
+    assert "policy.thresholds.alert_after: 2 (its configuration is not in the store)" in out
+    assert "INCIDENT OPENED: Ada may be a deepfake" in out
+    assert "log:" not in out
+    assert "nobody was told" not in out
+    assert "The call was imported: who was told of it is not known here." in out
