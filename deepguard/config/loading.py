@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from deepguard.config.models import (
     NotifierEntry,
 )
 from deepguard.config.reading import read_source
-from deepguard.config.source import Keys, Source, name_of
+from deepguard.config.source import Keys, Origin, Source, dotted, name_of
 from deepguard.config.suggest import did_you_mean
 from deepguard.config.wording import message_for, path_in, texts_in, truth_values, without
 from deepguard.contracts import DetectorType, NotifierType, PluginConfig
@@ -98,6 +99,7 @@ class _Loading:
         self._environ = environ
         self._folder = folder
         self._loaded: set[Keys] = set()
+        self._files: dict[str, str] = {}
         # `video:` with every line below it commented out means the same as no `video` at all.
         self._data = {name: _filled(value) for name, value in source.data.items() if value is not None}
         self._data.setdefault("detector", {})
@@ -116,7 +118,8 @@ class _Loading:
             check_combining(self._source, config, config.policy.thresholds)
         if self._source.problems or config is None:
             raise ConfigError(sorted(self._source.problems, key=lambda problem: (problem.line, problem.column)))
-        return config
+        places = {keys: self._source.place(keys) for keys in self._source.values if keys}
+        return config.coming_from(Origin(self._source.file, places, self._files))
 
     def _named_plugins(self) -> Iterator[tuple[Keys, str]]:
         """Every plugin that the document names; what is not a name at all is the business of the models."""
@@ -141,6 +144,7 @@ class _Loading:
         try:
             if keys[0] == "policy" and (name.endswith(".py") or "/" in name):
                 self._host.load_file(self._folder / name)
+                self._files[dotted(keys)] = _digest(self._folder / name)
             elif name in self._host.names:
                 self._host.load(name)
             else:
@@ -314,6 +318,14 @@ class _Loading:
 
     def _secrets(self) -> list[str]:
         return [value for name, value in self._environ.items() if _SECRET_VARIABLE.search(name)]
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file that has been loaded; empty when it can no longer be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _mappings(entries: object) -> dict[int, dict[str, Any]]:

@@ -139,6 +139,7 @@ async def test_health_and_page_and_headers(scenario: Path) -> None:
         async with http.get("/readyz") as response:
             ready = await response.json()
             assert (response.status, ready["ready"], ready["detector"], ready["calls"]) == (200, True, "scenario", 0)
+            assert ready["config_hash"]
         async with http.get("/") as response:
             page = await response.text()
             assert "default-src 'self'" in response.headers["Content-Security-Policy"]
