@@ -18,6 +18,8 @@ from deepguard.detectors.several import build_detector
 from deepguard.guard.calls import new_call
 from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
+from deepguard.guard.policy_counts import PolicyCounts
+from deepguard.guard.shadows import ShadowSpec
 from deepguard.model import Call, Delivery, DeliveryStatus, Notification
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.links import AckLinks
@@ -41,6 +43,7 @@ class Runtime:
         store: What outlives the process; opened and closed with the dispatcher.
         links: Links by which incidents are acknowledged.
         dispatcher: The way to the notifiers.
+        policy_counts: What became of the policies of all calls.
     """
 
     def __init__(self, config: Config, host: PluginHost) -> None:
@@ -69,6 +72,12 @@ class Runtime:
             ack_url=self.links.url,
             should_notify=asking(host),
         )
+        self.policy_counts = PolicyCounts()
+        live = config.policy.thresholds
+        self._shadows = [
+            ShadowSpec(shadow.name, (shadow.thresholds or live).thresholds(), host.apart(shadow.name))
+            for shadow in config.policy.shadow
+        ]
         self._guards: dict[str, Guard] = {}
 
     @classmethod
@@ -151,6 +160,8 @@ class Runtime:
             settle=lambda: self.dispatcher.drain(SETTLE_SECONDS),
             config_hash=self.snapshot.hash,
             policy_seconds=config.policy.time_limit,
+            shadows=self._shadows,
+            policy_counts=self.policy_counts,
         )
         self._guards[call.id] = guard
         return guard

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import inspect
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
 POLICY_HOOKS = ("deepguard_policy", "deepguard_thresholds", "deepguard_should_notify")
+
+_FILES = itertools.count(1)
 
 # A plugin that ends the interpreter while it is imported must not take the command with it.
 FAILURES = (Exception, SystemExit)
@@ -86,9 +89,13 @@ class PluginHost:
         self.detector_types: dict[str, DetectorType] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        if installed is not None:
+            installed = list(installed)
         self._entries = find_entry_points(distributions() if installed is None else installed)
         self._plugins: dict[str, object] = {}
         self._failures: dict[str, str] = {}
+        self._installed = installed
+        self._apart: dict[str, PluginHost] = {}
         if DEFAULT_POLICY not in self._entries:
             raise PluginError("deepguard's own plugins are not registered with this Python: install deepguard again")
         self.load(DEFAULT_POLICY)
@@ -140,7 +147,7 @@ class PluginHost:
             return
         if not path.is_file():
             raise PluginError("there is no such file; its path counts from the folder of the configuration")
-        module_name = f"_deepguard_file_{path.stem}_{len(self._plugins)}"
+        module_name = f"_deepguard_file_{path.stem}_{next(_FILES)}"
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
             raise PluginError("this is not a Python file: its name must end in .py")
@@ -157,6 +164,16 @@ class PluginHost:
                 raise
             raise PluginError(f"{path.name} cannot be loaded: {_reason(error, name)}") from error
         self._plugins[name] = module
+
+    def apart(self, name: str) -> PluginHost:
+        """A host for plugins whose hooks must not be called with those of this one: a shadow policy's.
+
+        Args:
+            name: The shadow policy's name; the same name gives the same host.
+        """
+        if name not in self._apart:
+            self._apart[name] = PluginHost(self._installed)
+        return self._apart[name]
 
     def load_all(self) -> None:
         """Load every installed plugin; what fails is told by ``installed``."""
