@@ -90,7 +90,7 @@ class Engine:
         case = self.cases.get(verdict.participant_id)
         step = self.policy.advance(self.policy.initial() if case is None else case.state, verdict, now)
         if type(self.policy) is not ThresholdPolicy:
-            _check(step)
+            check_step(step)
         return step
 
     def take(self, verdict: Verdict, now: float, step: PolicyStep) -> Decision:
@@ -215,7 +215,7 @@ class Engine:
         return tuple(changes)
 
 
-def _check(step: object) -> None:
+def check_step(step: object) -> None:
     """See that a policy's answer is one, before anything is changed by it.
 
     Raises:
@@ -236,4 +236,4 @@ def _check(step: object) -> None:
         raise TypeError("advance returned a PolicyStep whose verdicts are no whole number")
 
 
-__all__ = ["Case", "Decision", "Engine"]
+__all__ = ["Case", "Decision", "Engine", "check_step"]
