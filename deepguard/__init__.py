@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         EventType,
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.policy.machine import ThresholdPolicy
     from deepguard.runtime import Runtime
     from deepguard.text import one_line
     from deepguard.thresholds import After, CombineDetectors, CombineTracks, ScoreBand, Scores, Thresholds
@@ -116,6 +117,7 @@ _HOMES = {
         "EventType",
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.net": ("is_loopback",),
     "deepguard.runtime": ("Runtime",),
     "deepguard.text": ("one_line",),
@@ -177,6 +179,7 @@ __all__ = [
     "Scores",
     "Source",
     "StoreError",
+    "ThresholdPolicy",
     "Thresholds",
     "Transition",
     "Verdict",

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepguard.config.loading import load_config
 from deepguard.config.suggest import did_you_mean
 from deepguard.contracts import Policy, PolicyStep
 from deepguard.errors import PluginError
@@ -22,11 +21,11 @@ from deepguard.model import (
     Source,
     Verdict,
 )
-from deepguard.plugins import PluginHost
 from deepguard.policy.choosing import Chosen, choose
 from deepguard.policy.engine import Decision, Engine
 from deepguard.policy.machine import ThresholdPolicy
 from deepguard.policy.notifications import incident_notification
+from deepguard.testing.policy_files import loaded
 from deepguard.testing.streams import START
 from deepguard.testing.timeline import moment_lines, verdict_line
 from deepguard.text import one_line
@@ -288,17 +287,10 @@ def checked(policy: object) -> Policy:
 
 
 def _of_file(path: Path, call: Call, thresholds: Thresholds | None) -> Chosen:
-    host = PluginHost()
-    if path.suffix in (".yaml", ".yml"):
-        if thresholds is not None:
-            raise TypeError("thresholds are for a policy's file; a configuration has its own")
-        thresholds = load_config(path, host).policy.thresholds.thresholds()
-    else:
-        try:
-            host.load_file(path)
-        except PluginError as error:
-            raise PluginError(f"{one_line(str(path))}: {error}") from error.__cause__
-    chosen = choose(host, call, thresholds or Thresholds())
+    host, configured = loaded(path)
+    if configured is not None and thresholds is not None:
+        raise TypeError("thresholds are for a policy's file; a configuration has its own")
+    chosen = choose(host, call, configured or thresholds or Thresholds())
     if chosen.problems:
         said = "; ".join(chosen.problems)
         raise PluginError(f"{said}. Live, this is left out, and what is built in or configured is used")

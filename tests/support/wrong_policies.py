@@ -34,13 +34,23 @@ class Good:
 
 
 class Contract(PolicyContract):
-    examples = 40
+    examples = 25
     made: ClassVar[Any] = Good
     found_by = ""
     told = ""
 
     def policy(self) -> Any:
         return self.made()
+
+
+class Found(Contract):
+    """Without the two checks that take long, for the many mistakes that they do not find."""
+
+    def test_gives_the_same_answers_in_another_process(self) -> None:
+        """Takes two processes."""
+
+    def test_its_state_stays_small(self) -> None:
+        """Takes thousands of verdicts."""
 
 
 class TestGood(Contract):
@@ -56,13 +66,10 @@ class Raises(Good):
         return PolicyStep(step.state, step.tracks, step.participant, step.cause + f" {LEVELS[verdict.judgement]}")
 
 
-class TestRaises(Contract):
+class TestRaises(Found):
     made = Raises
-    found_by = "never_raises an_alert_can_be_reached"
-    told = "KeyError"
-
-    def convincing(self):
-        return super().convincing()[:0]
+    found_by = "never_raises"
+    told = "the policy raised KeyError for: participant-1 camera (error|unknown).*built-in.*wrong_policies.py"
 
 
 class Dividing(Good):
@@ -71,7 +78,7 @@ class Dividing(Good):
         return super().advance(state, verdict, now)
 
 
-class TestRaisesSeldom(Contract):
+class TestRaisesSeldom(Found):
     made = Dividing
     found_by = "never_raises an_alert_can_be_reached"
     told = "the policy raised ZeroDivisionError for: participant-|no alert was reached"
@@ -82,7 +89,7 @@ class Forgets(Good):
         return super().advance(state, verdict, now) if verdict.judgement in LEVELS else None
 
 
-class TestNoAnswer(Contract):
+class TestNoAnswer(Found):
     made = Forgets
     found_by = "answers_every_verdict_with_a_step"
     told = r"advance returned NoneType, not PolicyStep, for: participant-1 camera (error|unknown)"
@@ -93,7 +100,7 @@ class Names(Good):
         return PolicyStep(tracks, {str(one): level for one, level in tracks.items()}, max(tracks.values(), default=0))
 
 
-class TestNumbersForLevels(Contract):
+class TestNumbersForLevels(Found):
     made = Names
     found_by = "answers_every_verdict_with_a_step an_alert_can_be_reached"
     told = "whose tracks or participant are not levels|no alert was reached"
@@ -104,7 +111,7 @@ class Silent(Good):
         return PolicyStep(tracks, tracks, max(tracks.values(), default=Level.CLEAR))
 
 
-class TestNoCause(Contract):
+class TestNoCause(Found):
     made = Silent
     found_by = "says_why_a_level_changes"
     told = "the level of the camera changed from clear to suspicious, and the step has no `cause`"
@@ -116,7 +123,7 @@ class Ruled(Good):
         return PolicyStep(step.state, step.tracks, step.participant, step.cause, rule="my_rule")
 
 
-class TestRuleThatIsNotThere(Contract):
+class TestRuleThatIsNotThere(Found):
     made = Ruled
     found_by = "says_why_a_level_changes"
     told = "the step names the rule 'my_rule', which is not in the YAML"
@@ -132,7 +139,7 @@ class InPlace(Good):
         return self.step(dict(state), verdict)
 
 
-class TestStateInPlace(Contract):
+class TestStateInPlace(Found):
     made = InPlace
     found_by = "never_changes_a_state"
     told = "advance changed the state that it was handed"
@@ -151,7 +158,7 @@ class Deep(Good):
         return PolicyStep((step.state, seen), step.tracks, step.participant, step.cause)
 
 
-class TestDeepInTheState(Contract):
+class TestDeepInTheState(Found):
     made = Deep
     found_by = "never_changes_a_state"
     told = "advance changed the state that it was handed"
@@ -170,7 +177,7 @@ class SharedStart(Good):
         return PolicyStep(state, step.tracks, step.participant, step.cause)
 
 
-class TestStateOfTheClass(Contract):
+class TestStateOfTheClass(Found):
     made = SharedStart
     found_by = "never_changes_a_state keeps_nothing_to_itself"
     told = "advance changed the state|SharedStart|was changed"
@@ -189,14 +196,10 @@ class Late(Good):
         return PolicyStep({"tracks": shown}, shown, max(shown.values(), default=Level.CLEAR), f"{verdict.judgement}")
 
 
-class TestAnswerThatChangesLater(Contract):
+class TestAnswerThatChangesLater(Found):
     made = Late
-    found_by = "never_changes_a_state says_why_a_level_changes"
-    told = "advance changed the state|an answer was changed|changed from"
-
-    def test_says_why_a_level_changes(self):
-        """Its answers change after the fact, so that what it says depends on when it is looked at."""
-        raise __import__("pytest").fail.Exception("changed from", pytrace=False)
+    found_by = "never_changes_a_state"
+    told = "advance changed the state that it was handed"
 
 
 class Counting(Good):
@@ -208,7 +211,7 @@ class Counting(Good):
         return super().advance(state, verdict, now)
 
 
-class TestCountsInItsObject(Contract):
+class TestCountsInItsObject(Found):
     made = Counting
     found_by = "keeps_nothing_to_itself"
     told = "the policy's object, or its class, was changed: it holds count"
@@ -226,7 +229,7 @@ class Together(Good):
         return PolicyStep(step.state, step.tracks, step.participant, cause)
 
 
-class TestMixesParticipants(Contract):
+class TestMixesParticipants(Found):
     made = Together
     found_by = "keeps_nothing_to_itself decides_on_each_participant_alone gives_the_same_answers_again"
     told = "was changed|when others are judged|by the same object"
@@ -262,7 +265,7 @@ def remembering():
     return Closure()
 
 
-class TestRemembersAroundAFunction(Contract):
+class TestRemembersAroundAFunction(Found):
     found_by = "keeps_nothing_to_itself"
     told = "no attribute of its own, so one of its class"
 
@@ -276,7 +279,7 @@ class Default(Good):
         return super().advance(state, verdict, now)
 
 
-class TestRemembersInADefault(Contract):
+class TestRemembersInADefault(Found):
     made = Default
     found_by = "keeps_nothing_to_itself"
     told = "was changed"
@@ -302,7 +305,7 @@ class Clock(Good):
         return PolicyStep(step.state, step.tracks, step.participant, "too old" if old else step.cause)
 
 
-class TestClock(Contract):
+class TestClock(Found):
     made = Clock
     found_by = "reads_no_clock"
     told = r"the policy reads a clock: time\.time in tests/support/wrong_policies\.py:\d+"
@@ -315,7 +318,7 @@ class Today(Good):
         return super().step(tracks, verdict)
 
 
-class TestClockOfTheLibrary(Contract):
+class TestClockOfTheLibrary(Found):
     made = Today
     found_by = "reads_no_clock"
     told = r"datetime\.now in tests/support/wrong_policies\.py:\d+"
@@ -327,7 +330,7 @@ class Dice(Good):
         return super().step(tracks, verdict)
 
 
-class TestChance(Contract):
+class TestChance(Found):
     made = Dice
     found_by = "draws_nothing_at_random"
     told = r"draws at random: random in tests/support/wrong_policies\.py:\d+"
@@ -339,7 +342,7 @@ class Reading(Good):
         return super().step(tracks, verdict)
 
 
-class TestFile(Contract):
+class TestFile(Found):
     made = Reading
     found_by = "does_no_input_or_output"
     told = r"reads or writes: posix\.stat in tests/support/wrong_policies\.py:\d+"
@@ -351,7 +354,7 @@ class Environment(Good):
         return super().step(tracks, verdict)
 
 
-class TestEnvironment(Contract):
+class TestEnvironment(Found):
     made = Environment
     found_by = "does_no_input_or_output"
     told = r"reads or writes: os\.environ in tests/support/wrong_policies\.py:\d+"
@@ -366,13 +369,13 @@ class Never(Good):
         return super().step(calm, verdict)
 
 
-class TestNoAlert(Contract):
+class TestNoAlert(Found):
     made = Never
     found_by = "an_alert_can_be_reached"
     told = "the highest level was suspicious"
 
 
-class TestNoAlertOnPurpose(Contract):
+class TestNoAlertOnPurpose(Found):
     made = Never
     reaches_alert = False
 
@@ -386,13 +389,13 @@ class Forever(Good):
         return step
 
 
-class TestAlertWithoutEnd(Contract):
+class TestAlertWithoutEnd(Found):
     made = Forever
     found_by = "an_alert_can_end"
     told = "the alert did not end in the stream of `relieving`.*the level is alert"
 
 
-class TestAlertWithoutEndOnPurpose(Contract):
+class TestAlertWithoutEndOnPurpose(Found):
     made = Forever
     ends_alerts = False
 

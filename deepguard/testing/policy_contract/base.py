@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import ClassVar
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
@@ -76,6 +76,7 @@ class PolicyContractBase:
 
     def _search(self, check: Callable[[list[Verdict]], None]) -> None:
         """Run a check on many streams; when it fails, on ever shorter ones."""
+        self._policy()
 
         @settings(
             max_examples=self.examples,
@@ -84,6 +85,8 @@ class PolicyContractBase:
             deadline=None,
             report_multiple_bugs=False,
             print_blob=False,
+            # Not to explain: that would trace every line, and what is shown is a whole stream anyway.
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
         @given(self.streams())
