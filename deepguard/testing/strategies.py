@@ -6,7 +6,7 @@ Needs hypothesis, which deepguard itself does not: ``pip install hypothesis``.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 try:
     from hypothesis import strategies as st
@@ -24,6 +24,8 @@ DETECTORS = ("test", "other")
 _BURST = st.just(0)
 _USUAL = st.integers(0, 10_000)
 _GAP = st.integers(10_000, 7_200_000)
+
+_Said: TypeAlias = tuple[str, Source, Judgement, str, float | None, int | None]
 
 
 def verdicts(
@@ -90,23 +92,23 @@ def _said(
     detectors: Sequence[str],
     judgements: Collection[Judgement],
     scores: bool | None,
-) -> st.SearchStrategy[dict[str, Any]]:
+) -> st.SearchStrategy[_Said]:
     score = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
     scored = {True: score, False: st.none(), None: st.none() | score}[scores]
-    return st.fixed_dictionaries(
-        {
-            "participant_id": st.sampled_from(list(participants)),
-            "source": st.sampled_from(list(sources)),
-            "judgement": st.sampled_from(list(judgements)),
-            "detector": st.sampled_from(list(detectors)),
-            "score": scored,
-            # Milliseconds from the sample's capture to its verdict; None where nobody knows.
-            "late": st.one_of(st.none(), st.just(0), st.integers(0, 2_000), st.integers(2_000, 120_000)),
-        }
+    # Milliseconds from the sample's capture to its verdict; None where nobody knows.
+    late = st.one_of(st.none(), st.just(0), st.integers(0, 2_000), st.integers(2_000, 120_000))
+    # A tuple and not a dictionary: it shrinks in a fraction of the time.
+    return st.tuples(
+        st.sampled_from(list(participants)),
+        st.sampled_from(list(sources)),
+        st.sampled_from(list(judgements)),
+        st.sampled_from(list(detectors)),
+        scored,
+        late,
     )
 
 
-def _in_order(said: list[tuple[int, dict[str, Any]]], start: float) -> list[Verdict]:
+def _in_order(said: list[tuple[int, _Said]], start: float) -> list[Verdict]:
     made: list[Verdict] = []
     passed = 0
     for number, (gap, one) in enumerate(said, 1):
@@ -115,17 +117,19 @@ def _in_order(said: list[tuple[int, dict[str, Any]]], start: float) -> list[Verd
     return made
 
 
-def _made(said: dict[str, Any], at: float, number: int) -> Verdict:
-    fields = dict(said)
-    late, judgement = fields.pop("late"), fields["judgement"]
-    if judgement is Judgement.ERROR:
-        fields["blind"] = BlindReason.DETECTOR_ERROR
+def _made(said: _Said, at: float, number: int) -> Verdict:
+    participant, source, judgement, detector, score, late = said
     return Verdict(
-        track_id=fields["source"].value,
+        participant_id=participant,
+        track_id=source.value,
+        source=source,
+        judgement=judgement,
         received_at=at,
-        captured_at=None if late is None else at - late / 1000,
+        detector=detector,
+        score=score,
         sample_id=None if late is None else f"sample-{number}",
-        **fields,
+        captured_at=None if late is None else at - late / 1000,
+        blind=BlindReason.DETECTOR_ERROR if judgement is Judgement.ERROR else None,
     )
 
 
@@ -133,7 +137,7 @@ def _afters() -> st.SearchStrategy[int | After]:
     return st.one_of(
         st.integers(1, 6),
         st.integers(1, 8).flatmap(lambda of: st.builds(After, st.integers(1, of), st.just(of))),
-        st.builds(After, st.integers(1, 3), seconds=st.integers(1, 120).map(float)),
+        st.builds(After, seconds=st.integers(1, 120).map(float)),
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from deepguard import After, Judgement, Source, Thresholds, Verdict
@@ -16,7 +16,14 @@ from deepguard.testing.strategies import thresholds, verdict_streams, verdicts
 from deepguard.testing.streams import START
 from deepguard.thresholds import as_plain
 
-QUIET = settings(max_examples=3000, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+FOUND = settings(
+    max_examples=2000,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate,),
+)
+SHORT = settings(FOUND, max_examples=200, phases=(Phase.generate, Phase.shrink))
 
 
 @given(verdict_streams())
@@ -47,14 +54,17 @@ def gaps(stream: list[Verdict]) -> list[float]:
     ids=["participants", "sources", "judgements", "detectors", "scores", "burst", "gap", "late", "unknown capture"],
 )
 def test_every_kind_of_call_is_drawn(holds) -> None:
-    assert find(verdict_streams(), holds, settings=QUIET)
+    assert find(verdict_streams(), holds, settings=FOUND)
 
 
-def test_a_stream_shrinks_to_what_matters() -> None:
-    found = find(verdict_streams(), lambda stream: any(one.judgement is Judgement.ALERT for one in stream), settings=QUIET)
-    (one,) = found
-    assert (one.participant_id, one.source, one.detector) == ("participant-1", Source.CAMERA, "test")
-    assert (one.received_at, one.captured_at, one.score) == (START, None, None)
+def test_a_stream_shrinks_to_what_people_can_read() -> None:
+    found = find(
+        verdict_streams(), lambda stream: any(one.judgement is Judgement.ALERT for one in stream), settings=SHORT
+    )
+    assert len(found) <= 3
+    for one in found:
+        assert (one.participant_id, one.source, one.detector) == ("participant-1", Source.CAMERA, "test")
+        assert (one.received_at, one.captured_at, one.score) == (START, None, None)
 
 
 def test_what_is_asked_for_is_what_comes() -> None:
@@ -107,11 +117,11 @@ def test_thresholds_stand_in_the_yaml_as_they_are(limits: Thresholds) -> None:
     ],
 )
 def test_every_kind_of_thresholds_is_drawn(holds) -> None:
-    assert find(thresholds(), holds, settings=QUIET)
+    assert find(thresholds(), holds, settings=FOUND)
 
 
 def test_the_simplest_thresholds_are_the_usual_ones() -> None:
-    assert find(thresholds(), lambda _: True, settings=QUIET) == Thresholds()
+    assert find(thresholds(), lambda _: True, settings=SHORT) == Thresholds()
 
 
 def test_without_hypothesis_it_says_what_is_missing() -> None:
