@@ -45,9 +45,11 @@ class CallersOnly:
         self._self_named = self_named
 
     def initial(self):
+        """Nobody has been judged."""
         return self._inner.initial()
 
     def advance(self, state, verdict, now):
+        """Take one verdict in."""
         who = verdict.participant_id
         if who.startswith(AGENTS) and who != self._self_named:
             return PolicyStep(state, {verdict.source: Level.CLEAR}, Level.CLEAR)
@@ -56,4 +58,5 @@ class CallersOnly:
 
 @hookimpl
 def deepguard_policy(call, thresholds):
+    """Leave agents out of every call."""
     return CallersOnly(thresholds, call.metadata.get("participant_id"))

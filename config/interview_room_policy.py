@@ -36,9 +36,11 @@ class CameraDecides:
         self._tracks = ThresholdPolicy(thresholds)
 
     def initial(self):
+        """Nobody has been seen or heard."""
         return Room(self._tracks.initial())
 
     def advance(self, state, verdict, now):
+        """Take one verdict in."""
         step = self._tracks.advance(state.tracks, verdict, now)
         camera = step.tracks.get(Source.CAMERA, Level.CLEAR)
         voice = step.tracks.get(Source.MICROPHONE, Level.CLEAR)
@@ -80,4 +82,5 @@ class CameraDecides:
 
 @hookimpl
 def deepguard_policy(call, thresholds):
+    """Decide on every call in this way; the thresholds of the YAML are those of each track."""
     return CameraDecides(thresholds)

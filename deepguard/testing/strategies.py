@@ -75,9 +75,7 @@ def verdict_streams(
         max_size: So many at most.
         start: When the call begins, as a Unix time.
     """
-    each = st.tuples(
-        st.one_of(_USUAL, _BURST, _GAP), _said(participants, sources, detectors, judgements, scores)
-    )
+    each = st.tuples(st.one_of(_USUAL, _BURST, _GAP), _said(participants, sources, detectors, judgements, scores))
     return st.lists(each, min_size=min_size, max_size=max_size).map(lambda said: _in_order(said, start))
 
 

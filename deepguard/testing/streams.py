@@ -23,7 +23,9 @@ _TRACK = re.compile(
 _SAID = re.compile(r"(?P<what>[a-z]+)(?:=(?P<score>[01](?:\.[0-9]+)?))?(?:\*(?P<count>[0-9]{1,6}))?")
 _MISSING = re.compile(r"-(?:\*(?P<count>[0-9]{1,6}))?")
 _PAUSE = re.compile(rf"(?P<seconds>{_NUMBER})s")
-_EXAMPLE = "a stream is written like 'camera: clear*3 alert=0.9 alert; ann/microphone every 60s: clear - clear 30s alert'"
+_EXAMPLE = (
+    "a stream is written like 'camera: clear*3 alert=0.9 alert; ann/microphone every 60s: clear - clear 30s alert'"
+)
 
 
 class _Track(NamedTuple):

@@ -3,7 +3,6 @@
 ``found_by`` says by which checks the mistake is found, and ``told`` what their authors read there.
 """
 
-# ruff: noqa: DTZ005, PTH123, RUF012, S110
 import datetime
 import os
 import random

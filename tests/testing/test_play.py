@@ -37,7 +37,8 @@ def deepguard_thresholds(call, defaults):
 
 @pytest.fixture
 def story() -> Played:
-    return play(stream("camera: clear*2 suspicious alert*2 suspicious clear; microphone every 12s: clear alert clear"), Thresholds())
+    text = "camera: clear*2 suspicious alert*2 suspicious clear; microphone every 12s: clear alert clear"
+    return play(stream(text), Thresholds())
 
 
 def test_levels_over_time(story: Played) -> None:
@@ -129,7 +130,10 @@ def test_what_a_policy_raises_comes_with_the_verdict() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "told"),
-    [(Fails, r"Fails is a class; hand over an object of it: Fails\(\)"), (7, "int is no policy: it has no method initial")],
+    [
+        (Fails, r"Fails is a class; hand over an object of it: Fails\(\)"),
+        (7, "int is no policy: it has no method initial"),
+    ],
 )
 def test_what_is_no_policy_is_refused(policy: Any, told: str) -> None:
     with pytest.raises(TypeError, match=told):
@@ -191,7 +195,7 @@ def test_a_file_that_would_be_left_out_is_an_error_here(tmp_path: Path, body: st
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match="nowhere.py: there is no such file"):
+    with pytest.raises(PluginError, match=r"nowhere\.py: there is no such file"):
         play([], tmp_path / "nowhere.py")
     with pytest.raises(ConfigError):
         play([], tmp_path / "nowhere.yaml")

@@ -24,6 +24,8 @@ CASES = {
 }
 CHECKS = {name.removeprefix("test_") for name in dir(PolicyContract) if name.startswith("test_")}
 
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c")
+
 Failures = dict[str, dict[str, str]]
 """By class and by check: what the author reads."""
 
@@ -35,8 +37,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> Failures:
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     report = folder / "report.xml"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", folder / "pytest.ini"]
-        + ["--junitxml", report, wrong_policies.__file__],
+        [*PYTEST, folder / "pytest.ini", "--junitxml", report, wrong_policies.__file__],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))},
         capture_output=True,

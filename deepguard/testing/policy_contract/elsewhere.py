@@ -36,7 +36,14 @@ def answers_elsewhere(module: str, file: str, name: str) -> list[list[list[str]]
     Raises:
         RuntimeError: The policy cannot be had there; says why.
     """
-    command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(*sys.argv[1:])", module, file, name]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; from {__name__} import main; main(*sys.argv[1:])",
+        module,
+        file,
+        name,
+    ]
     path = os.pathsep.join([*filter(None, sys.path), str(Path.cwd())])
     processes = [
         subprocess.Popen(  # noqa: S603 - this very program

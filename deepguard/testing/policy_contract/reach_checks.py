@@ -52,7 +52,9 @@ class ReachChecks(PolicyContractBase):
         turns = asked(self._policy(), _long(2 * LONG)).turns
         if len(turns) < 2 * LONG:
             return  # it raised, which is another check's
-        half, whole = (max(size(picture(turn.step.state)) for turn in turns[end - 50 : end]) for end in (LONG, 2 * LONG))
+        half, whole = (
+            max(size(picture(turn.step.state)) for turn in turns[end - 50 : end]) for end in (LONG, 2 * LONG)
+        )
         if whole > half * 1.5 + 50:
             fail(
                 f"the state grows with the call: {half} values after {LONG} verdicts, {whole} after {2 * LONG}. Keep "
