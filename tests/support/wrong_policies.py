@@ -73,7 +73,7 @@ class TestRaises(Found):
 
 class Dividing(Good):
     def advance(self, state, verdict, now):
-        1 / (0 if verdict.captured_at == now else 1)
+        _ = 1 / (0 if verdict.captured_at == now else 1)
         return super().advance(state, verdict, now)
 
 
@@ -96,10 +96,11 @@ class TestNoAnswer(Found):
 
 class Names(Good):
     def step(self, tracks, verdict):
-        return PolicyStep(tracks, {str(one): level for one, level in tracks.items()}, max(tracks.values(), default=0))
+        named: Any = {str(one): level for one, level in tracks.items()}
+        return PolicyStep(tracks, named, max(tracks.values(), default=Level.CLEAR), f"it is {verdict.judgement}")
 
 
-class TestNumbersForLevels(Found):
+class TestNamesForSources(Found):
     made = Names
     found_by = "answers_every_verdict_with_a_step an_alert_can_be_reached"
     told = "whose tracks or participant are not levels|no alert was reached"

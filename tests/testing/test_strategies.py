@@ -20,7 +20,7 @@ FOUND = settings(
     max_examples=2000,
     derandomize=True,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
     phases=(Phase.generate,),
 )
 SHORT = settings(FOUND, max_examples=200, phases=(Phase.generate, Phase.shrink))
