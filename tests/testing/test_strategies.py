@@ -124,15 +124,22 @@ def test_the_simplest_thresholds_are_the_usual_ones() -> None:
     assert find(thresholds(), lambda _: True, settings=SHORT) == Thresholds()
 
 
-def test_without_hypothesis_it_says_what_is_missing() -> None:
+@pytest.mark.parametrize(
+    ("statement", "who"),
+    [
+        ("import deepguard.testing.strategies", "deepguard.testing.strategies"),
+        ("from deepguard.testing import PolicyContract", "PolicyContract"),
+    ],
+)
+def test_without_hypothesis_it_says_what_is_missing(statement: str, who: str) -> None:
     program = (
         "import sys; sys.modules['hypothesis'] = None\n"
-        "from deepguard.testing import play, stream\n"
-        "import deepguard.testing.strategies"
+        "from deepguard.testing import load_policy, play, stream\n"
+        f"play(stream('camera: clear'), __import__('deepguard').Thresholds())\n{statement}"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     last = done.stderr.splitlines()[-1]
-    assert last == "ImportError: deepguard.testing.strategies needs hypothesis: python -m pip install hypothesis"
+    assert last == f"ImportError: {who} needs hypothesis: python -m pip install hypothesis"
 
 
 def test_they_are_strategies() -> None:

@@ -6,9 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import ClassVar
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+try:
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import strategies as st
+    from hypothesis.errors import Flaky
+except ImportError:
+    raise ImportError("PolicyContract needs hypothesis: python -m pip install hypothesis") from None
 
 from deepguard.contracts import Policy
 from deepguard.model import Verdict
