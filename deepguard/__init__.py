@@ -117,6 +117,7 @@ _HOMES = {
         "EventType",
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.net": ("is_loopback",),
     "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.runtime": ("Runtime",),

@@ -14,13 +14,12 @@ from deepguard.model import Call
 from deepguard.plugins import PluginHost
 from deepguard.plugins.host import Answer
 from deepguard.plugins.places import place_of
+from deepguard.policy.machine import BUILT_IN as OWN_POLICIES
 from deepguard.policy.machine import ParticipantPolicy, ThresholdPolicy
 from deepguard.text import one_line
 from deepguard.thresholds import Thresholds
 
 BUILT_IN = "built in"
-
-_OWN = (ThresholdPolicy, ParticipantPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Chosen:
     @property
     def built_in(self) -> bool:
         """Whether the policy is deepguard's own, which neither raises nor waits."""
-        return type(self.policy) in _OWN
+        return type(self.policy) in OWN_POLICIES
 
 
 def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
