@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
@@ -61,11 +61,16 @@ class Answer:
 
     Attributes:
         value: The result.
-        place: Which implementation it was, for people: a file and a line.
+        function: The implementation.
     """
 
     value: Any
-    place: str
+    function: Callable[..., Any]
+
+    @property
+    def place(self) -> str:
+        """Which implementation it was, for people: a file and a line."""
+        return place_of(self.function)
 
 
 class PluginHost:
@@ -234,6 +239,11 @@ class PluginHost:
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 _report(implementation, name, error)
 
+    def is_overridden(self, name: str) -> bool:
+        """Whether a loaded plugin implements a hook, besides deepguard's own."""
+        own = self._plugins[DEFAULT_POLICY]
+        return any(implementation.plugin is not own for implementation in self._implementations(name))
+
     def _implementations(self, name: str) -> Iterator[pluggy.HookImpl]:
         # pluggy keeps them in the order opposite to that of calling.
         return reversed(getattr(self._manager.hook, name).get_hookimpls())
@@ -252,7 +262,7 @@ class PluginHost:
                     failures.append(f"{place_of(implementation.function)}: {name} failed: {_reason(error)}")
             else:
                 if result is not None:
-                    yield Answer(result, place_of(implementation.function))
+                    yield Answer(result, implementation.function)
 
     def _load_entry(self, name: str) -> object:
         entries = self._entries.get(name, [])

@@ -80,7 +80,9 @@ def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
         # Who leaves it to the configuration leaves it to what was decided for the call.
         return decided if found is None or found is thresholds else found
 
-    return Chosen(ParticipantPolicy(decided, of_participant), decided, origin, problems)
+    own = hooks.is_overridden("deepguard_thresholds")
+    policy = ParticipantPolicy(decided, of_participant) if own else ThresholdPolicy(decided)
+    return Chosen(policy, decided, origin, problems)
 
 
 def _thresholds(answer: Answer | None, problems: list[str]) -> Thresholds | None:

@@ -209,7 +209,7 @@ class ParticipantPolicy(ThresholdPolicy):
 
 
 BUILT_IN = (ThresholdPolicy, ParticipantPolicy)
-"""deepguard's own policies, which neither raise nor wait, and whose answers need no check. A subclass may do anything."""
+"""deepguard's own policies: they neither raise nor wait, and their answers need no check. A subclass of theirs may."""
 
 
 def _too_old(source: Source) -> Reason:
