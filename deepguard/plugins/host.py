@@ -27,6 +27,8 @@ from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
 POLICY_HOOKS = ("deepguard_policy", "deepguard_thresholds", "deepguard_should_notify")
+FILE_MODULE = "_deepguard_file_"
+"""How the names of modules begin that were loaded from files."""
 
 _FILES = itertools.count(1)
 
@@ -152,7 +154,7 @@ class PluginHost:
             return
         if not path.is_file():
             raise PluginError("there is no such file; its path counts from the folder of the configuration")
-        module_name = f"_deepguard_file_{path.stem}_{next(_FILES)}"
+        module_name = f"{FILE_MODULE}{path.stem}_{next(_FILES)}"
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
             raise PluginError("this is not a Python file: its name must end in .py")
