@@ -65,21 +65,6 @@ class StoreError(DeepguardError):
     """The store cannot be used; the message says what to do and holds no password."""
 
 
-class ExportError(DeepguardError):
-    """A file with recorded calls that cannot be read.
-
-    Attributes:
-        name: The file's name, for people.
-        line: The first line that is not as it must be, from 1.
-    """
-
-    def __init__(self, name: str, line: int, message: str) -> None:
-        """Say what is wrong with which line, and what to do."""
-        super().__init__(f"{name}:{line}: {message}")
-        self.name = name
-        self.line = line
-
-
 class ReplayError(DeepguardError):
     """Recorded calls cannot be played again: a policy or a file is not what it has to be; says which and what to do."""
 

@@ -12,17 +12,21 @@ from loguru import logger
 
 from deepguard.config.finding import find_config
 from deepguard.config.models import Config
+from deepguard.config.snapshot import snapshot_of
 from deepguard.contracts import Detector
 from deepguard.detectors.several import build_detector
 from deepguard.guard.calls import new_call
 from deepguard.guard.events import detector_dict
 from deepguard.guard.guard import Guard
+from deepguard.guard.policy_counts import PolicyCounts
+from deepguard.guard.shadows import ShadowSpec
 from deepguard.model import Call, Delivery, DeliveryStatus, Notification
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.links import AckLinks
 from deepguard.notify.planning import asking
 from deepguard.notify.route import build_routes
 from deepguard.plugins import PluginHost
+from deepguard.store import configurations
 from deepguard.store.store import Store
 
 DRAIN_SECONDS = 3.0
@@ -34,10 +38,12 @@ class Runtime:
 
     Attributes:
         config: The configuration.
+        snapshot: What is written down of it.
         host: The loaded plugins.
         store: What outlives the process; opened and closed with the dispatcher.
         links: Links by which incidents are acknowledged.
         dispatcher: The way to the notifiers.
+        policy_counts: What became of the policies of all calls.
     """
 
     def __init__(self, config: Config, host: PluginHost) -> None:
@@ -48,6 +54,7 @@ class Runtime:
             host: Its plugins, loaded.
         """
         self.config = config
+        self.snapshot = snapshot_of(config)
         self.host = host
         self.store = Store(config.store.url.get_secret_value())
         self.links = AckLinks(config.server.public_url)
@@ -61,9 +68,16 @@ class Runtime:
             keep_seconds=config.store.keep_days * 86400.0,
             max_size=config.store.max_size,
             pictures=config.store.pictures,
+            configuration=self.snapshot,
             ack_url=self.links.url,
             should_notify=asking(host),
         )
+        self.policy_counts = PolicyCounts()
+        live = config.policy.thresholds
+        self._shadows = [
+            ShadowSpec(shadow.name, (shadow.thresholds or live).thresholds(), host.apart(shadow.name))
+            for shadow in config.policy.shadow
+        ]
         self._guards: dict[str, Guard] = {}
 
     @classmethod
@@ -88,6 +102,7 @@ class Runtime:
             StoreError: The store cannot be used; says what to do.
         """
         await self.store.open()
+        await self.store.write(lambda db: configurations.keep(db, self.snapshot))
         await self.links.load(self.store)
         await self.dispatcher.start()
 
@@ -143,7 +158,10 @@ class Runtime:
             record=self.dispatcher.record,
             keep_pictures=config.store.pictures,
             settle=lambda: self.dispatcher.drain(SETTLE_SECONDS),
+            config_hash=self.snapshot.hash,
             policy_seconds=config.policy.time_limit,
+            shadows=self._shadows,
+            policy_counts=self.policy_counts,
         )
         self._guards[call.id] = guard
         return guard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepguard.model import BlindReason, Level, Notification
+from deepguard.model import BlindReason, Label, Level, Notification
 
 LIMIT = 200
 NOT_WATCHED = "not watched"
@@ -21,6 +21,13 @@ BLIND_WORDS = {
     BlindReason.NOT_ASSESSED: "Deepfake: not assessed",
 }
 """Why a track is not being watched, in words for people."""
+
+LABEL_WORDS = {
+    Label.CONFIRMED: "confirmed",
+    Label.FALSE_POSITIVE: "false positive",
+    Label.MISSED: "missed",
+}
+"""What people found out, in words for people."""
 
 
 def level_words(notification: Notification) -> str:
@@ -51,4 +58,4 @@ def one_line(text: str, limit: int = LIMIT) -> str:
     return line
 
 
-__all__ = ["BLIND_WORDS", "LIMIT", "NOT_WATCHED", "level_words", "one_line"]
+__all__ = ["BLIND_WORDS", "LABEL_WORDS", "LIMIT", "NOT_WATCHED", "level_words", "one_line"]

@@ -15,6 +15,7 @@ from deepguard.text import one_line
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from deepguard.model import Labelled
     from deepguard.store.incidents import StoredIncident
     from deepguard.store.store import Store
 
@@ -30,23 +31,24 @@ def ack(
     routes = setup.routes()
     name = who(by)
 
-    async def work(store: Store) -> tuple[StoredIncident | None, bool, int]:
+    async def work(store: Store) -> tuple[StoredIncident | None, bool, Labelled | None, int]:
         from deepguard.notify.acknowledging import acknowledge
-        from deepguard.store import lookup, silences
+        from deepguard.store import labels, lookup, silences
 
-        def look(db: sa.Connection) -> tuple[str, list, int]:
-            return whole_incident_id(db, incident), silences.in_force(db), lookup.running(db)
+        def look(db: sa.Connection) -> tuple[str, list, Labelled | None, int]:
+            incident_id = whole_incident_id(db, incident)
+            return incident_id, silences.in_force(db), labels.of_incident(db, incident_id), lookup.running(db)
 
-        incident_id, in_force, running = await store.read(look)
-        return *await acknowledge(store, setup.planner(routes, in_force), incident_id, name), running
+        incident_id, in_force, label, running = await store.read(look)
+        return *await acknowledge(store, setup.planner(routes, in_force), incident_id, name), label, running
 
-    stored, news, running = in_store(setup.config, work)
+    stored, news, label, running = in_store(setup.config, work)
     if stored is None:
         raise DeepguardError(f"there is no incident '{one_line(incident, 64)}' any more")
-    _show(stored, news=news, running=running, as_json=as_json)
+    _show(stored, label, news=news, running=running, as_json=as_json)
 
 
-def _show(stored: StoredIncident, *, news: bool, running: int, as_json: bool) -> None:
+def _show(stored: StoredIncident, label: Labelled | None, *, news: bool, running: int, as_json: bool) -> None:
     found = stored.incident
     subject = f"{found.id} ({one_line(found.participant_id, 64)})"
     by = one_line(found.acknowledged_by, 80) or "somebody"
@@ -61,6 +63,6 @@ def _show(stored: StoredIncident, *, news: bool, running: int, as_json: bool) ->
         at = moment(found.acknowledged_at or found.updated_at)
         words = f"{subject} was acknowledged by {by} at {at} already. Nothing was changed."
     if as_json:
-        print_json({"result": result, "incident": incident_dict(stored)})
+        print_json({"result": result, "incident": incident_dict(stored, label)})
     else:
         say(words)

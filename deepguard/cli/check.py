@@ -16,6 +16,7 @@ def check(
 ) -> None:
     """Read the configuration as `run` does, and tell everything that is wrong with it."""
     from deepguard.config.finding import USUAL, find_config, which_config
+    from deepguard.config.snapshot import SHOWN_HASH, snapshot_of
     from deepguard.plugins import PluginHost
     from deepguard.text import one_line
 
@@ -27,3 +28,4 @@ def check(
     notifiers = ", ".join(one_line(notifier.name, 64) for notifier in checked.notifiers) or "none"
     detectors = one_line(checked.detector.title)
     typer.echo(f"{subject}. Detector: {detectors}. Notifiers: {notifiers}.")
+    typer.echo(f"Its hash is {snapshot_of(checked).hash[:SHOWN_HASH]}: calls that it guards carry it in the store.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepguard.cli.durations import span
+from deepguard.cli.label import label_dict, label_words
 from deepguard.cli.showing import print_json, print_table, say, short
 from deepguard.cli.stored import ConfigOption, JsonOption, load, read
 from deepguard.model import Resolution
@@ -15,7 +16,7 @@ from deepguard.text import one_line
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from deepguard.model import Incident
+    from deepguard.model import Incident, Labelled
     from deepguard.store.incidents import StoredIncident
 
 SHOWN_ID = 12
@@ -37,16 +38,19 @@ def incidents(
     """List incidents, newest first: who was suspected, since when, and what became of it."""
     from deepguard.store.clock import now
     from deepguard.store.incidents import find
+    from deepguard.store.labels import labels_of
 
-    def work(db: sa.Connection) -> tuple[list[StoredIncident], float]:
+    def work(db: sa.Connection) -> tuple[list[StoredIncident], dict[str, Labelled], float]:
         time = db.execute(now().select()).scalar_one()
-        return find(db, is_open=True if only_open else None, limit=limit + 1), float(time)
+        found = find(db, is_open=True if only_open else None, limit=limit + 1)
+        said = labels_of(db, {stored.incident.call_id for stored in found})
+        return found, {one.incident_id: one for one in said}, float(time)
 
-    found, at = read(load(config).config, work)
+    found, labels, at = read(load(config).config, work)
     cut = len(found) > limit
     found = found[:limit]
     if as_json:
-        print_json({"incidents": [incident_dict(stored) for stored in found]})
+        print_json({"incidents": [incident_dict(stored, labels.get(stored.incident.id)) for stored in found]})
         return
     if not found:
         say("No incident is open." if only_open else "There are no incidents.")
@@ -54,7 +58,7 @@ def incidents(
     headings = ("Incident", "Since", "Level", "Participant", "Call", "State", "Tracks", "Detector")
     print_table(
         headings,
-        (_cells(stored, at) for stored in found),
+        (_cells(stored, labels.get(stored.incident.id), at) for stored in found),
         whole=("Incident", "Since"),
         below=(("State",), ("Call", "Tracks", "Detector")),
     )
@@ -62,8 +66,13 @@ def incidents(
         say(f"There are more; --limit shows more than {limit}.")
 
 
-def incident_dict(stored: StoredIncident) -> dict[str, Any]:
-    """An incident as programs read it; times are Unix times in seconds."""
+def incident_dict(stored: StoredIncident, labelled: Labelled | None = None) -> dict[str, Any]:
+    """An incident as programs read it; times are Unix times in seconds.
+
+    Args:
+        stored: The incident.
+        labelled: What was found out about it.
+    """
     incident = stored.incident
     return {
         "id": incident.id,
@@ -82,6 +91,7 @@ def incident_dict(stored: StoredIncident) -> dict[str, Any]:
         "context": dict(incident.context),
         "detector": stored.detector,
         "simulated": stored.simulated,
+        "label": label_dict(labelled),
     }
 
 
@@ -90,7 +100,7 @@ def ended(incident: Incident) -> str:
     return ENDS[incident.resolution or Resolution.CLEARED] if incident.resolved_at is not None else ""
 
 
-def _cells(stored: StoredIncident, at: float) -> tuple[str, ...]:
+def _cells(stored: StoredIncident, labelled: Labelled | None, at: float) -> tuple[str, ...]:
     incident = stored.incident
     if incident.resolved_at is not None:
         # Not called clear: nobody knows here whether the participant is still being watched.
@@ -103,7 +113,7 @@ def _cells(stored: StoredIncident, at: float) -> tuple[str, ...]:
         level,
         one_line(incident.participant_id, 64),
         incident.call_id[:SHOWN_ID],
-        _state(incident, at),
+        _state(incident, at) + (f"; {label_words(labelled)}" if labelled else ""),
         ", ".join(incident.sources),
         f"{stored.detector} (simulation)" if stored.simulated else stored.detector,
     )

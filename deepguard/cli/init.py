@@ -47,6 +47,9 @@ policy:
     detectors: {combine: any}    # how several detectors combine: any, quorum, weighted
   # plugin: ./my_policy.py
   time_limit: 1           # seconds that a plugin's policy may take for one verdict
+  # shadow:               # policies that run beside this one, notify nobody, and are compared with it
+  #   - {name: strict, thresholds: {alert_after: 1, clear_after: 5}}
+  #   - {name: mine, plugin: ./my_policy.py}
 
 coverage:
   media_timeout: 3        # seconds without a frame until the camera counts as off

@@ -102,9 +102,50 @@ def _print_stacked(
     console.print()
 
 
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print names with what is known of them; each value is put on one line and wrapped beside its name."""
+    told = [(name, one_line(value, LONGEST)) for name, value in facts]
+    width = max(len(name) for name, _ in told) + 2
+    _print_hanging((f"{name:<{width}}", value) for name, value in told)
+
+
+def print_time_line(entries: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Print what happened, one entry after the other.
+
+    Args:
+        entries: When it was, and what there is to say of it: a line, and lines that stand below it. Each is put on one
+            line, and wrapped where the terminal is narrower.
+    """
+    rows: list[tuple[str, str]] = []
+    for when, lines in entries:
+        first, *below = [one_line(line, LONGEST) for line in lines]
+        rows.append((when, first))
+        rows += [(" " * len(when) + "  ", line) for line in below]
+    _print_hanging(rows)
+
+
+def _print_hanging(rows: Iterable[tuple[str, str]]) -> None:
+    from rich.text import Text
+
+    console = _console()
+    for lead, text in rows:
+        # On a narrow terminal what hangs would be a column of single words.
+        indent = len(lead) if console.width - len(lead) >= FEWEST else INDENT
+        parts = Text(text, overflow="fold").wrap(console, max(1, console.width - indent))
+        if indent != len(lead) and lead.strip():
+            console.print(Text(lead.rstrip()))
+        for number, part in enumerate(parts or [Text("")]):
+            part.rstrip()
+            console.print(Text(lead if number == 0 and indent == len(lead) else " " * indent) + part)
+
+
 def moment(at: float) -> str:
-    """A Unix time by the clock of whoever reads it."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A Unix time by the clock of whoever reads it; question marks when no clock shows it."""
+    try:
+        return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OSError, OverflowError, ValueError):
+        # A detector is somebody else's code: what it calls a time may be any number.
+        return "????-??-?? ??:??:??"
 
 
 def short(at: float) -> str:
@@ -149,4 +190,14 @@ def _printable() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-__all__ = ["moment", "one_of", "plural", "print_json", "print_table", "say", "short"]
+__all__ = [
+    "moment",
+    "one_of",
+    "plural",
+    "print_facts",
+    "print_json",
+    "print_table",
+    "print_time_line",
+    "say",
+    "short",
+]

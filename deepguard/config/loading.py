@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from deepguard.config.crosschecks import PLUGIN_NAME, check_detectors, check_shadows, check_silences, mappings
 from deepguard.config.models import (
     MAX_DETECTORS,
     Config,
@@ -20,7 +22,7 @@ from deepguard.config.models import (
     NotifierEntry,
 )
 from deepguard.config.reading import read_source
-from deepguard.config.source import Keys, Source, name_of
+from deepguard.config.source import Keys, Origin, Source, dotted, name_of
 from deepguard.config.suggest import did_you_mean
 from deepguard.config.wording import message_for, path_in, texts_in, truth_values, without
 from deepguard.contracts import DetectorType, NotifierType, PluginConfig
@@ -33,7 +35,6 @@ SEVERAL = "several"
 _PARTS = frozenset({"thresholds", "notify"})
 """Sections inside of sections."""
 
-_PLUGIN_NAME = re.compile(r"[a-z][a-z_-]{0,30}[0-9]{0,2}")
 _SECRET_VARIABLE = re.compile(r"KEY|SECRET|TOKEN|PASS|URL", re.IGNORECASE)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,6 +58,10 @@ class Plugins(Protocol):
 
     def load_file(self, path: Path) -> None:
         """Load a plugin's file, or raise ``PluginError``."""
+        ...
+
+    def apart(self, name: str) -> Plugins:
+        """The host of a shadow policy's plugin, by the shadow's name."""
         ...
 
 
@@ -103,6 +108,7 @@ class _Loading:
         self._environ = environ
         self._folder = folder
         self._loaded: set[Keys] = set()
+        self._files: dict[str, str] = {}
         # `video:` with every line below it commented out means the same as no `video` at all.
         self._data = {name: _filled(value) for name, value in source.data.items() if value is not None}
         self._data.setdefault("detector", {})
@@ -119,10 +125,14 @@ class _Loading:
         # A placeholder, so that the other sections are checked whatever is wrong with the detector.
         detector = self._detector() or DetectorEntry.model_construct(type=AUTO, options=PluginConfig())
         config = self._validate(Config, self._data | {"detector": detector, "notifiers": self._notifiers()}, ())
-        self._check_silences()
+        check_silences(self._source, self._data)
+        check_shadows(self._source, self._data)
+        if config is not None:
+            check_detectors(self._source, config)
         if self._source.problems or config is None:
             raise ConfigError(sorted(self._source.problems, key=lambda problem: (problem.line, problem.column)))
-        return config
+        places = {keys: self._source.place(keys) for keys in self._source.values if keys}
+        return config.coming_from(Origin(self._source.file, places, self._files))
 
     def _named_plugins(self) -> Iterator[tuple[Keys, str]]:
         """Every plugin that the document names; what is not a name at all is the business of the models."""
@@ -131,10 +141,12 @@ class _Loading:
         named: list[tuple[Keys, object]] = []
         if isinstance(detector, dict):
             named.append((("detector", "type"), self._detector_type(detector)))
-        for index, member in _mappings(detector).items():
+        for index, member in mappings(detector).items():
             named.append((("detector", index, "type"), self._detector_type(member)))
         if isinstance(policy, dict):
             named.append((("policy", "plugin"), policy.get("plugin")))
+            for index, shadow in mappings(policy.get("shadow")).items():
+                named.append((("policy", "shadow", index, "plugin"), shadow.get("plugin")))
         for index, notifier in enumerate(notifiers if isinstance(notifiers, list) else []):
             if isinstance(notifier, dict):
                 named.append((("notifiers", index, "type"), notifier.get("type")))
@@ -144,11 +156,16 @@ class _Loading:
 
     def _load(self, keys: Keys, name: str) -> None:
         """Load one plugin; a failure becomes a problem."""
+        host = self._host
+        if keys[:2] == ("policy", "shadow"):
+            # Its hooks are to be asked for a shadow's decisions, and never for those of a call.
+            host = host.apart(str(self._source.at((*keys[:-1], "name"))))
         try:
             if keys[0] == "policy" and (name.endswith(".py") or "/" in name):
-                self._host.load_file(self._folder / name)
-            elif name in self._host.names:
-                self._host.load(name)
+                host.load_file(self._folder / name)
+                self._files[dotted(keys)] = _digest(self._folder / name)
+            elif name in host.names:
+                host.load(name)
             else:
                 self._source.problem(keys, self._not_installed(keys, name))
                 return
@@ -160,7 +177,7 @@ class _Loading:
     def _not_installed(self, keys: Keys, name: str) -> str:
         kind = {"detector": "detector", "notifiers": "notifier"}.get(str(keys[0]), "plugin")
         # A secret in the wrong line must not be shown; a name is made of letters, and is in the file itself.
-        shown = _PLUGIN_NAME.fullmatch(name) and keys not in self._source.expanded
+        shown = PLUGIN_NAME.fullmatch(name) and keys not in self._source.expanded
         message = f"no {kind} named '{name}' is installed" if shown else f"no {kind} of this name is installed"
         if guess := did_you_mean(name, [*self._host.names, *([AUTO] if kind == "detector" else [])]):
             message += guess
@@ -264,21 +281,6 @@ class _Loading:
         paced = {key: getattr(common, key) or getattr(kind, key) for key in ("rate", "burst", "digest_after")}
         return NotifierEntry(**(dict(common) | paced | {"name": name, "options": settings}))
 
-    def _check_silences(self) -> None:
-        """See that silences name notifiers that there are, and have names of their own."""
-        known = [entry.get("name") or entry.get("type") for entry in _mappings(self._data["notifiers"]).values()]
-        shown = [name for name in known if isinstance(name, str) and _PLUGIN_NAME.fullmatch(name)]
-        seen: dict[object, int] = {}
-        for index, window in _mappings(self._data.get("silences")).items():
-            keys: Keys = ("silences", index)
-            notifiers, name = window.get("notifiers"), window.get("name")
-            for position, notifier in enumerate(notifiers if isinstance(notifiers, list) else []):
-                if isinstance(notifier, str) and notifier and notifier not in known:
-                    message = f"`notifiers` has no entry of this name{did_you_mean(notifier, shown)}"
-                    self._source.problem((*keys, "notifiers", position), message)
-            if isinstance(name, str) and seen.setdefault(name, index) != index:
-                self._source.problem((*keys, "name"), f"silences[{seen[name]}] has the same name")
-
     def _type(self, keys: Keys, name: object, types: Mapping[str, Kind], kind: str) -> Kind | None:
         """The type that a loaded plugin offers; None when a problem has been noted, here or elsewhere."""
         if not isinstance(name, str) or not name:
@@ -322,10 +324,12 @@ class _Loading:
         return [value for name, value in self._environ.items() if _SECRET_VARIABLE.search(name)]
 
 
-def _mappings(entries: object) -> dict[int, dict[str, Any]]:
-    """Those entries of a list that hold settings, by their place in it."""
-    listed = entries if isinstance(entries, list) else []
-    return {index: entry for index, entry in enumerate(listed) if isinstance(entry, dict)}
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file that has been loaded; empty when it can no longer be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _filled(section: object) -> object:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, SerializeAsAny, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, SerializeAsAny, field_validator
 
 from deepguard.config.address import PublicUrl
 from deepguard.config.coverage import CoverageParams
 from deepguard.config.policy import PolicyParams
 from deepguard.config.section import Section
 from deepguard.config.sizes import Size
+from deepguard.config.source import Origin
 from deepguard.config.times import UTC, TimeOfDay, TimeZone
 from deepguard.contracts import PluginConfig
 from deepguard.model import NotificationKind, Source
@@ -324,6 +325,18 @@ class Config(Section):
     plugins: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Further plugins to load for their hooks."
     )
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from."""
+        return self._origin
+
+    def coming_from(self, origin: Origin) -> Config:
+        """The same configuration, which knows where it comes from."""
+        known = self.model_copy()
+        known._origin = origin
+        return known
 
 
 __all__ = [

@@ -184,6 +184,20 @@ class ThresholdParams(Section):
         )
 
 
+class ShadowParams(Section):
+    """A policy that runs beside the live one, on the same verdicts, and notifies nobody."""
+
+    name: str = Field(min_length=1, max_length=64, description="Tells it from the others.")
+    thresholds: ThresholdParams | None = Field(default=None, description="Its thresholds. Default: the live ones.")
+    plugin: str | None = Field(
+        default=None,
+        description=(
+            "A plugin, of which only deepguard_thresholds and deepguard_policy are asked: an entry point's name, or a "
+            "file (./my_policy.py)."
+        ),
+    )
+
+
 class PolicyParams(Section):
     """How verdicts become levels."""
 
@@ -200,6 +214,9 @@ class PolicyParams(Section):
         le=60,
         description="Seconds that a plugin's policy may take for one verdict; then the built-in one takes over.",
     )
+    shadow: tuple[ShadowParams, ...] = Field(
+        default=(), max_length=8, description="Policies that run beside the live one, to be compared with it."
+    )
 
 
-__all__ = ["PolicyParams", "ThresholdParams"]
+__all__ = ["PolicyParams", "ShadowParams", "ThresholdParams"]

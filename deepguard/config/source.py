@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import eq
 from typing import Any, TypeAlias
@@ -29,6 +30,21 @@ def dotted(keys: Keys) -> str:
     """``notifiers[0].url`` for ``("notifiers", 0, "url")``."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{name_of(key)}" for key in keys)
     return text.removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a configuration comes from. It is no part of what the configuration says: any two are equal.
+
+    Attributes:
+        file: The file's name as the user gave it; empty when there is none.
+        places: Line and column of each value in it.
+        files: The SHA-256 of each Python file that it names, by the setting that names it.
+    """
+
+    file: str = field(default="", compare=False)
+    places: Mapping[Keys, Place] = field(default_factory=dict, compare=False, repr=False)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)
@@ -98,4 +114,4 @@ def mark_of(item: Any) -> Place:
     return item.start_mark.line + 1, item.start_mark.column + 1
 
 
-__all__ = ["NOWHERE", "Keys", "Place", "Source", "dotted", "mark_of", "name_of", "refusal"]
+__all__ = ["NOWHERE", "Keys", "Origin", "Place", "Source", "dotted", "mark_of", "name_of", "refusal"]

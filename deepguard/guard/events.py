@@ -21,6 +21,7 @@ from deepguard.model import (
     Notification,
     Verdict,
 )
+from deepguard.policy.engine import Engine
 from deepguard.store.entry import PolicyUsed
 from deepguard.text import BLIND_WORDS, one_line
 
@@ -193,6 +194,25 @@ def delivery_event(delivery: Delivery) -> LiveEvent:
 def acknowledged_event(incident_id: str, at: float, by: str) -> LiveEvent:
     """Somebody took an incident over."""
     return {"type": "acknowledged", "at": at, "incident_id": incident_id, "by": one_line(by)}
+
+
+def shadow_dict(used: PolicyUsed, engine: Engine, failure: str, opened: int) -> dict[str, Any]:
+    """A policy that runs beside the one that decides: what it would have done."""
+    return {
+        "name": used.name,
+        "origin": used.origin,
+        "failed": bool(failure),
+        "reason": one_line(failure, MAX_MESSAGE),
+        "opened": opened,
+        "participants": [
+            {
+                "id": participant_id,
+                "level": str(case.level),
+                "is_open": engine.open_incident(participant_id) is not None,
+            }
+            for participant_id, case in engine.cases.items()
+        ],
+    }
 
 
 def samples_event(at: float, participant_id: str, track: Track) -> LiveEvent:

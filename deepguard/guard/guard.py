@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -20,7 +20,9 @@ from deepguard.guard.intake import Intake
 from deepguard.guard.judge import TIME_LIMIT, Judge, Judged
 from deepguard.guard.live import LiveEvent, LiveStream
 from deepguard.guard.observers import Observers
+from deepguard.guard.policy_counts import LIVE, PolicyCounts
 from deepguard.guard.roster import Roster
+from deepguard.guard.shadows import Shadows, ShadowSpec
 from deepguard.guard.tasks import end_tasks
 from deepguard.guard.track import Participant
 from deepguard.guard.watch import Watch
@@ -78,6 +80,8 @@ class Guard:
         settle: Callable[[], Awaitable[object]] | None = None,
         config_hash: str = "",
         policy_seconds: float = TIME_LIMIT,
+        shadows: Sequence[ShadowSpec] = (),
+        policy_counts: PolicyCounts | None = None,
     ) -> None:
         """Prepare to guard ``call``.
 
@@ -96,6 +100,8 @@ class Guard:
                 the call's end too.
             config_hash: Hash of the configuration, written down with the call.
             policy_seconds: Seconds that a plugin's policy may take for one verdict.
+            shadows: Policies that run beside the one that decides.
+            policy_counts: Of all calls of the process.
         """
         self.call = call
         self.detector = detector
@@ -115,6 +121,15 @@ class Guard:
             simulated=detector.simulated,
             time_limit=policy_seconds,
             on_failure=self._policy_failed,
+        )
+        self._policy_counts = policy_counts or PolicyCounts()
+        self._shadows = Shadows(
+            call,
+            shadows,
+            time_limit=policy_seconds,
+            record=self._record,
+            publish=self.live.publish,
+            counts=self._policy_counts,
         )
         self._roster = Roster(video, audio)
         self._watch = Watch(
@@ -144,9 +159,17 @@ class Guard:
         self.media.is_open = True
         self._observers.start()
         self._observers.tell("deepguard_call_started", call=self.call)
-        began = CallBegan(self.call, self.detector.name, self.detector.simulated, self._judge.used, self._config_hash)
+        began = CallBegan(
+            self.call,
+            self.detector.name,
+            self.detector.simulated,
+            self._judge.used,
+            self._config_hash,
+            self._shadows.used,
+        )
         self._record(Entry(call_id=self.call.id, began=began))
         self._judge.start()
+        self._shadows.start()
         self._consumer = asyncio.create_task(self._consume(), name=f"deepguard-consume-{self.call.id}")
         self._consumer.add_done_callback(self._on_consumer_done)
         self._watching = asyncio.create_task(self._watch.run(), name=f"deepguard-watch-{self.call.id}")
@@ -187,6 +210,7 @@ class Guard:
                 steps.push_async_callback(self._settle)
             steps.push_async_callback(self._observers.close)
             steps.callback(self._conclude, reason)
+            steps.push_async_callback(self._shadows.close)
             steps.push_async_callback(end_tasks, [self._watching, self._consumer, *self.media.encoding])
             await self._close_detector()
 
@@ -284,6 +308,7 @@ class Guard:
         verdict = track.facts.seen(as_written(verdict))
         event = events.verdict_event(verdict)
         judged = await self._judge.advance(verdict, verdict.received_at)
+        self._shadows.offer(verdict)
         now = time.monotonic()
         track.facts.note_verdict(verdict, now)
         self.live.publish(event)
@@ -292,6 +317,7 @@ class Guard:
             self._observers.tell("deepguard_transition", transition=change)
         self._watch.review(participant, track, now)
         opened = any(notification.kind is NotificationKind.OPENED for notification in judged.notifications)
+        self._policy_counts.opened[LIVE] += opened
         self._record(
             Entry(
                 call_id=self.call.id,
@@ -319,6 +345,7 @@ class Guard:
         self.live.publish(events.level_event(change, covered=covered))
 
     def _policy_failed(self, reason: str) -> None:
+        self._policy_counts.failed[LIVE] += 1
         self.live.publish(events.policy_event(time.time(), self._judge.used, reason))
         self._record(Entry(call_id=self.call.id, policy_failed=PolicyFailed(reason)))
 
@@ -375,5 +402,6 @@ class Guard:
             ],
             "sampling": self._sampling_dict(),
             "policy": events.policy_dict(self._judge.used, self._judge.failure),
+            "shadows": self._shadows.state(),
             "recent": recent,
         }

@@ -13,6 +13,7 @@ from loguru import logger
 
 from deepguard import __version__
 from deepguard.config.models import SilenceWindow
+from deepguard.config.snapshot import Snapshot
 from deepguard.errors import StoreError
 from deepguard.model import Delivery, Notification
 from deepguard.notify import acknowledging
@@ -57,6 +58,7 @@ class Dispatcher:
         keep_seconds: float = 30 * 86400.0,
         max_size: int | None = None,
         pictures: bool = False,
+        configuration: Snapshot | None = None,
         draw: Draw = random.uniform,
     ) -> None:
         """Prepare; ``start`` begins.
@@ -73,6 +75,7 @@ class Dispatcher:
             keep_seconds: How long history is kept.
             max_size: How many bytes of recorded calls are kept; None: as many as there are.
             pictures: Whether the store keeps pictures of incidents.
+            configuration: What calls are guarded with; written down beside them.
             draw: Draws waits.
         """
         self.process_id = uuid.uuid4().hex
@@ -82,7 +85,7 @@ class Dispatcher:
         self._on_acknowledged = on_acknowledged
         self._on_repeated = on_repeated
         self._outbox = Outbox(store, self.process_id, ack_url=ack_url, pictures=pictures, draw=draw)
-        self.journal = Journal(store, self.process_id, self._committed, self._wake_all)
+        self.journal = Journal(store, self.process_id, self._committed, self._wake_all, configuration)
         self._lanes = {
             route.name: Lane(route, self._outbox, self._told, Unwritten(route, self.journal, draw, ack_url))
             for route in self.planner.routes.values()

@@ -12,10 +12,11 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from loguru import logger
 
+from deepguard.config.snapshot import Snapshot
 from deepguard.errors import StoreError
 from deepguard.model import DeliveryStatus, NotificationKind
 from deepguard.notify.failure import kind_and_lines
-from deepguard.store import deliveries
+from deepguard.store import configurations, deliveries
 from deepguard.store.entry import Outgoing, Planned
 from deepguard.store.faults import is_about_data
 from deepguard.store.history import write_history
@@ -59,6 +60,7 @@ class Journal:
         process_id: str,
         on_committed: Callable[[Sequence[Planned]], None],
         on_failed: Callable[[], None] = lambda: None,
+        configuration: Snapshot | None = None,
     ) -> None:
         """Wait for ``start``.
 
@@ -67,6 +69,7 @@ class Journal:
             process_id: This process, as the store knows it.
             on_committed: Told what is on disk now; must not raise.
             on_failed: Told that the store could not be written to; must not raise.
+            configuration: What calls are guarded with; written beside each that begins.
         """
         self.lost = 0
         self.skipped = 0
@@ -76,6 +79,7 @@ class Journal:
         self._process_id = process_id
         self._on_committed = on_committed
         self._on_failed = on_failed
+        self._configuration = configuration
         self._waiting: deque[_Waiting] = deque()
         self._writing: list[_Waiting] = []
         self._told_without: set[Key] = set()
@@ -236,6 +240,9 @@ class Journal:
         written = [self._as_it_stands(each) for planned in batch for each in planned.outgoing]
 
         def work(db: sa.Connection) -> None:
+            # With the call, and not only at the start: what no call names is deleted after a while.
+            if self._configuration is not None and any(planned.entry.began for planned in batch):
+                configurations.keep(db, self._configuration)
             write_history(db, [planned.entry for planned in batch], self._process_id)
             deliveries.add(db, written)
 

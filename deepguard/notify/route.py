@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import Protocol
 
-from deepguard.config.models import KIND_OF, Config, NotifyOn
+from deepguard.config.models import Config
 from deepguard.contracts import Notifier, NotifierType
 from deepguard.errors import PluginError
-from deepguard.model import Level, Notification, NotificationKind, Source
+from deepguard.model import Level
 from deepguard.notify.failure import kind_and_lines
-from deepguard.notify.patterns import any_matches
-
-_LASTING = frozenset({NotificationKind.OPENED, NotificationKind.UPDATED, NotificationKind.REPEATED})
-"""Kinds that tell how an incident stands; the others tell what became of it."""
+from deepguard.notify.wanting import Wanting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Wanting):
     """One notifier, what it is told, and how fast.
 
     Attributes:
-        name: Its name in the configuration.
         notifier: Who delivers.
-        on: The words of ``on:``.
-        min_level: It is told of incidents at this level or above.
-        participants: Patterns of the participants it is told of; empty: all.
-        sources: The tracks it is told of; empty: all.
-        repeat_every: Seconds until an open incident is told again; 0: never.
         timeout: Seconds that one attempt may take.
         rate: Attempts a second in the long run.
         burst: Attempts that may be made at once.
@@ -36,34 +27,12 @@ class Route:
         give_up_after: Seconds that a notification is tried for.
     """
 
-    name: str
     notifier: Notifier
-    on: frozenset[NotifyOn] = frozenset(get_args(NotifyOn))
-    min_level: Level = Level.SUSPICIOUS
-    participants: tuple[str, ...] = ()
-    sources: frozenset[Source] = frozenset()
-    repeat_every: float = 900.0
     timeout: float = 10.0
     rate: float = 1.0
     burst: int = 10
     digest_after: int = 10
     give_up_after: float = 86400.0
-
-    def wants(self, notification: Notification) -> bool:
-        """Whether a notification goes to it; a kind that has no word, such as a test, goes to all."""
-        word = KIND_OF.get(notification.kind)
-        if word is None:
-            return True
-        if word not in self.on:
-            return False
-        if self.participants and not any_matches(self.participants, notification.participant_id):
-            return False
-        incident = notification.incident
-        if incident is None:
-            return not self.sources or notification.source is None or notification.source in self.sources
-        # An incident's end is told to whoever was told of the incident, so its peak counts there.
-        level = notification.level if notification.kind in _LASTING else incident.peak
-        return level >= self.min_level and (not self.sources or not self.sources.isdisjoint(incident.sources))
 
 
 class NotifierTypes(Protocol):

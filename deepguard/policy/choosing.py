@@ -20,8 +20,6 @@ from deepguard.thresholds import Thresholds
 
 BUILT_IN = "built in"
 
-_OWN = (ThresholdPolicy, ParticipantPolicy)
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -43,8 +41,8 @@ class Chosen:
 
     @property
     def built_in(self) -> bool:
-        """Whether the policy is deepguard's own, which neither raises nor waits."""
-        return type(self.policy) in _OWN
+        """Whether nothing of a plugin's has a say in it: then it neither raises nor waits."""
+        return type(self.policy) is ThresholdPolicy
 
 
 def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
@@ -84,7 +82,9 @@ def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
         # Who leaves it to the configuration leaves it to what was decided for the call.
         return decided if found is None or found is thresholds else found
 
-    return Chosen(ParticipantPolicy(decided, of_participant), decided, origin, problems + faults, faults)
+    own = hooks.is_overridden("deepguard_thresholds")
+    policy = ParticipantPolicy(decided, of_participant) if own else ThresholdPolicy(decided)
+    return Chosen(policy, decided, origin, problems + faults, faults)
 
 
 def _thresholds(answer: Answer | None, problems: list[str]) -> Thresholds | None:

@@ -18,7 +18,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.policy.incidents import advance, end
-from deepguard.policy.machine import PolicyState, ThresholdPolicy
+from deepguard.policy.machine import ThresholdPolicy
 from deepguard.thresholds import Thresholds
 
 
@@ -89,8 +89,8 @@ class Engine:
         """
         case = self.cases.get(verdict.participant_id)
         step = self.policy.advance(self.policy.initial() if case is None else case.state, verdict, now)
-        if not isinstance(step, PolicyStep) or not isinstance(step.state, PolicyState):
-            _check(step)
+        if type(self.policy) is not ThresholdPolicy:
+            check_step(step)
         return step
 
     def take(self, verdict: Verdict, now: float, step: PolicyStep) -> Decision:
@@ -215,7 +215,7 @@ class Engine:
         return tuple(changes)
 
 
-def _check(step: object) -> None:
+def check_step(step: object) -> None:
     """See that a policy's answer is one, before anything is changed by it.
 
     Raises:
@@ -236,4 +236,4 @@ def _check(step: object) -> None:
         raise TypeError("advance returned a PolicyStep whose verdicts are no whole number")
 
 
-__all__ = ["Case", "Decision", "Engine"]
+__all__ = ["Case", "Decision", "Engine", "check_step"]

@@ -43,6 +43,8 @@ def advance(
         participant_id: The participant.
         now: Unix time in seconds.
     """
+    # An incident is about the participant, whose level may have another reason than the track's.
+    cause = step.participant_cause or step.cause
     alerting = tuple(source for source, level in step.tracks.items() if level == Level.ALERT)
     if incident is None or incident.resolved_at is not None:
         if step.participant < Level.ALERT:
@@ -56,12 +58,12 @@ def advance(
             peak=step.participant,
             sources=alerting,
             updated_at=now,
-            detail=step.cause,
+            detail=cause,
         )
         return IncidentStep(opened, NotificationKind.OPENED)
 
     if step.participant == Level.CLEAR:
-        return _resolved(incident, Resolution.CLEARED, now, Level.CLEAR, step.cause or incident.detail)
+        return _resolved(incident, Resolution.CLEARED, now, Level.CLEAR, cause or incident.detail)
 
     sources = incident.sources + tuple(source for source in alerting if source not in incident.sources)
     if step.participant == incident.level and sources == incident.sources:
@@ -72,7 +74,7 @@ def advance(
         peak=max(incident.peak, step.participant),
         sources=sources,
         updated_at=now,
-        detail=step.cause or incident.detail,
+        detail=cause or incident.detail,
     )
     return IncidentStep(updated, NotificationKind.UPDATED)
 

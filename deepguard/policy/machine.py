@@ -119,7 +119,7 @@ class ThresholdPolicy:
         counting: dict[Source, Level] = {}
         changed = False
         for source, track in tracks.items():
-            fresh = {name: one.level for name, one in track.opinions if self._rules.counts(one.at, now) or not name}
+            fresh = self._fresh(track, now)
             wanted = of_detectors(fresh, self.thresholds.detectors)
             level = self._held(track.level, wanted, track.since, at)
             if level is not track.level:
@@ -140,7 +140,8 @@ class ThresholdPolicy:
             since = at if self.thresholds.dwell else 0.0
             if not changed or self.thresholds.tracks.combine != "any":
                 own = self._participant_reason(state.level, level)
-        after = PolicyState(tuple(sorted(tracks.items())), level, since)
+        ordered = sorted(tracks.items()) if len(tracks) > 1 else tracks.items()
+        after = PolicyState(tuple(ordered), level, since)
         return PolicyStep(
             after,
             _levels(after.tracks),
@@ -152,6 +153,11 @@ class ThresholdPolicy:
             own.rule,
             _disagreements(tracks),
         )
+
+    def _fresh(self, track: TrackState, now: float) -> dict[str, Level]:
+        if self.thresholds.max_age is None:
+            return {name: one.level for name, one in track.opinions}
+        return {name: one.level for name, one in track.opinions if self._rules.counts(one.at, now) or not name}
 
     def _held(self, level: Level, wanted: Level, since: float, at: float) -> Level:
         """The level to take: a fall waits until the present one has lasted for long enough."""

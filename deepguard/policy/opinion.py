@@ -37,6 +37,7 @@ Heard: TypeAlias = tuple[Level, float]
 """One verdict: what it was taken for, and when its sample was captured."""
 Run: TypeAlias = tuple[int, float]
 """Verdicts in a row: how many, and when the sample of the first was captured."""
+_NO_RUN: Run = (0, 0.0)
 
 
 class Opinion(NamedTuple):
@@ -58,7 +59,7 @@ class Opinion(NamedTuple):
     recent: tuple[Heard, ...] = ()
     since_fall: int = 0
     since_rise: int = 0
-    runs: tuple[Run, ...] = ((0, 0.0),) * 4
+    runs: tuple[Run, ...] = (_NO_RUN,) * len(RANGES)
     score: float | None = None
     scored: Level = Level.CLEAR
 
@@ -185,10 +186,18 @@ class Rules:
 
 
 def _runs(before: tuple[Run, ...], judged: Level, at: float) -> tuple[Run, ...]:
-    return tuple(
-        (count + 1, began if count else at) if low <= judged <= high else (0, 0.0)
-        for (count, began), (low, high) in zip(before, RANGES, strict=True)
-    )
+    # Written out, since it is done for each verdict: in the order of ``RANGES``.
+    alert, suspicious_or_alert, clear, below_alert = before
+    if judged is Level.ALERT:
+        return (_longer(alert, at), _longer(suspicious_or_alert, at), _NO_RUN, _NO_RUN)
+    if judged is Level.SUSPICIOUS:
+        return (_NO_RUN, _longer(suspicious_or_alert, at), _NO_RUN, _longer(below_alert, at))
+    return (_NO_RUN, _NO_RUN, _longer(clear, at), _longer(below_alert, at))
+
+
+def _longer(run: Run, at: float) -> Run:
+    count, began = run
+    return (count + 1, began) if count else (1, at)
 
 
 def _smoothed(before: Opinion, score: float, at: float, half_life: float) -> float:

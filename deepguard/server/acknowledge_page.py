@@ -7,10 +7,10 @@ import hashlib
 import time
 from html import escape
 
-from deepguard.model import Incident, Level, Resolution
+from deepguard.model import Incident, Label, Labelled, Level, Resolution
 from deepguard.notify.acknowledging import LONGEST_NAME
 from deepguard.store.incidents import StoredIncident
-from deepguard.text import one_line
+from deepguard.text import LABEL_WORDS, one_line
 
 LONGEST_DETAIL = 500
 
@@ -33,7 +33,11 @@ font-size:.875rem;font-weight:600}
 dl{display:grid;grid-template-columns:auto minmax(0,1fr);gap:.375rem 1.25rem;margin:0 0 1.25rem}
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 form{display:grid;gap:.5rem;padding-top:1.25rem;border-top:1px solid var(--line)}
-label{font-weight:600}.note,.muted{color:var(--muted)}.note{margin:.25rem 0 .75rem}
+fieldset{display:grid;gap:.5rem;margin:0;padding:0;border:0}legend{padding:0;font-weight:600}
+label{font-weight:600}.choice{display:flex;gap:.625rem;align-items:center;min-height:2.75rem;font-weight:400}
+.choice input{width:1.25rem;min-height:1.25rem;flex:none;margin:0;accent-color:var(--accent)}
+form+form{margin-top:1.25rem}.second{border-color:var(--control);background:none;color:var(--ink)}
+.second:hover{background:var(--page)}.note,.muted{color:var(--muted)}.note{margin:.25rem 0 .75rem}
 input,button{min-height:2.875rem;padding:.5rem .875rem;border:1px solid var(--control);border-radius:8px;font:inherit}
 input{width:100%;background:var(--card);color:var(--ink)}
 button{border-color:transparent;background:var(--accent);color:var(--on);font-weight:600;cursor:pointer}
@@ -61,11 +65,20 @@ _FORM = f"""<form method="post">
 </form>"""
 
 
-def incident_page(stored: StoredIncident) -> str:
+_CHOICES = {
+    Label.CONFIRMED: "It was right: the caller was not who they seemed.",
+    Label.FALSE_POSITIVE: "It was a false alarm: the caller was genuine.",
+}
+
+
+def incident_page(stored: StoredIncident, labelled: Labelled | None = None) -> str:
     """The page about one incident: with a button while it is open and nobody has acknowledged it.
+
+    Below it, also later, stands a form to say what was found out.
 
     Args:
         stored: The incident.
+        labelled: What was found out so far.
     """
     incident = stored.incident
     facts = [
@@ -77,24 +90,44 @@ def incident_page(stored: StoredIncident) -> str:
         ("Why", f"<bdi>{escape(one_line(incident.detail, LONGEST_DETAIL))}</bdi>" if incident.detail else ""),
         ("Detector", escape(one_line(stored.detector))),
     ]
+    if labelled is not None:
+        by = f"<bdi>{escape(one_line(labelled.by, LONGEST_NAME)) or 'somebody'}</bdi>"
+        facts.append(("Found out", f"{LABEL_WORDS[labelled.label]}, says {by}, {_moment(labelled.at)}"))
+    more = _label_form(labelled)
     if incident.resolved_at is not None:
         why = _OVER.get(incident.resolution, "it was resolved") if incident.resolution else "it was resolved"
         facts.append(("Over since", _moment(incident.resolved_at)))
         if incident.acknowledged_at is not None:
             facts.append(("Acknowledged", f"{_moment(incident.acknowledged_at)}, by {_by(stored)}"))
         text = f"<p>Nothing is left to acknowledge: {why}.</p>"
-        return _page("This alert is over", "calm", stored.simulated, text + _facts(facts))
+        return _page("This alert is over", "calm", stored.simulated, text + _facts(facts) + more)
     if incident.acknowledged_at is not None:
         text = (
             f"<p>By {_by(stored)}, {_moment(incident.acknowledged_at)}. The alert is not repeated any more. "
             "It stays open until the caller is no longer suspected, or the call ends.</p>"
         )
-        return _page("This alert is acknowledged", "calm", stored.simulated, text + _facts(facts))
+        return _page("This alert is acknowledged", "calm", stored.simulated, text + _facts(facts) + more)
     text = (
         "<p>Acknowledge it to say that you take care of it. Everybody else is told so, and the alert is not repeated. "
         "It stays open until the caller is no longer suspected, or the call ends.</p>"
     )
-    return _page("The caller may not be who they seem", "alert", stored.simulated, _facts(facts) + text + _FORM)
+    return _page("The caller may not be who they seem", "alert", stored.simulated, _facts(facts) + text + _FORM + more)
+
+
+def _label_form(labelled: Labelled | None) -> str:
+    # Choices and not one button each: what Enter in the field of the name does would be decided by their order.
+    choices = "".join(
+        f'<label class="choice"><input type="radio" name="label" value="{label.value}" required'
+        f"{' checked' if labelled is not None and labelled.label is label else ''}>{words}</label>"
+        for label, words in _CHOICES.items()
+    )
+    return f"""<form method="post">
+<fieldset><legend>Was the alert right?</legend>{choices}</fieldset>
+<label for="by">Your name</label>
+<input id="by" name="name" maxlength="{LONGEST_NAME}" autocomplete="name" aria-describedby="kept">
+<p class="note" id="kept">Nobody is told. It is kept with the call, for whoever tunes the thresholds.</p>
+<button class="second">Save</button>
+</form>"""
 
 
 def _level(incident: Incident) -> Level:

@@ -74,6 +74,8 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
             "detector": runtime.config.detector.title,
             "store": store,
         }
+        if loopback:
+            answer["config_hash"] = runtime.snapshot.hash
         return JSONResponse(answer, 200 if ready else 503)
 
     app.include_router(offers_router(runtime, kept, playground=playground))

@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from deepguard import __version__
+from deepguard.guard.policy_counts import LIVE
 from deepguard.notify.health import DestinationHealth
 from deepguard.notify.lane import Counts
 from deepguard.runtime import Runtime
@@ -64,6 +65,24 @@ class RuntimeCollector(Collector):
         yield from self._backlog()
         yield from self._destinations()
         yield from self._attempts()
+        yield from self._policies()
+
+    def _policies(self) -> Iterator[Metric]:
+        counts = self._runtime.policy_counts
+        names = (LIVE, *(shadow.name for shadow in self._runtime.config.policy.shadow))
+        for name, text, counter in (
+            (
+                "deepguard_incidents_opened",
+                "Incidents that the policy opened, or a shadow policy would have.",
+                counts.opened,
+            ),
+            ("deepguard_policies_failed", "Calls in which the policy failed; a live one was replaced.", counts.failed),
+            ("deepguard_policy_verdicts_left_out", "Verdicts that a shadow policy was too slow for.", counts.left_out),
+        ):
+            family = CounterMetricFamily(f"deepguard_{name}", text, labels=["policy"])
+            for policy in names:
+                family.add_metric([policy or "live"], float(counter[policy]))
+            yield family
 
     def _store(self) -> Iterator[Metric]:
         dispatcher = self._runtime.dispatcher

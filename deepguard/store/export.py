@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any, NoReturn
 
 from deepguard.config.suggest import did_you_mean
-from deepguard.errors import DeepguardError, ExportError
+from deepguard.errors import DeepguardError
 from deepguard.store.chain import Chain
 from deepguard.store.lines import FIELDS, FORMAT, HEADER, VERSION, Draft, lines_of, values
 from deepguard.store.recording import Recording
@@ -22,6 +22,21 @@ LARGEST_CALL = 512 * 1024 * 1024
 """Bytes of one call at most."""
 
 HAND_WRITTEN = "; if it was changed on purpose, say --edited"
+
+
+class ExportError(DeepguardError):
+    """A file with recorded calls that cannot be read.
+
+    Attributes:
+        name: The file's name, for people.
+        line: The first line that is not as it must be, from 1.
+    """
+
+    def __init__(self, name: str, line: int, message: str) -> None:
+        """Say what is wrong with which line, and what to do."""
+        super().__init__(f"{name}:{line}: {message}")
+        self.name = name
+        self.line = line
 
 
 class Export:
@@ -251,4 +266,4 @@ def _why(error: Exception) -> str:
     return " (it is nested too deeply)" if isinstance(error, RecursionError) else ""
 
 
-__all__ = ["LARGEST_CALL", "LONGEST_LINE", "MOST_LINES", "Export", "read_export"]
+__all__ = ["LARGEST_CALL", "LONGEST_LINE", "MOST_LINES", "Export", "ExportError", "read_export"]

@@ -61,6 +61,13 @@ def find(
     return [stored(row) for row in db.execute(statement)]
 
 
+def ids_about(db: sa.Connection, call_id: str, participant_id: str) -> Sequence[str]:
+    """The incidents about one participant of a call, oldest first."""
+    c = incidents.c
+    about = (c.call_id == storable(call_id), c.participant_id == storable(participant_id))
+    return db.execute(sa.select(c.id).where(*about).order_by(c.opened_at, c.id)).scalars().all()
+
+
 def acknowledge(db: sa.Connection, incident_id: str, by: str) -> StoredIncident | None:
     """Take down who acknowledged an incident that is open.
 
@@ -138,4 +145,4 @@ def stored(row: sa.Row[Any]) -> StoredIncident:
     return StoredIncident(incident, row.detector, bool(row.simulated))
 
 
-__all__ = ["StoredIncident", "acknowledge", "acknowledged", "end_call", "find", "picture_of", "stored"]
+__all__ = ["StoredIncident", "acknowledge", "acknowledged", "end_call", "find", "ids_about", "picture_of", "stored"]

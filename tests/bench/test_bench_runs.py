@@ -33,6 +33,7 @@ TARGETS = {
     "due": {("ms", 1)},
     "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
     "outage": {("attempts", 20), ("attempts", 1), ("of them", 1)},
+    "policy": {("µs", 20)},
     "replay": {("s", 30)},
     "startup": {("s", 4), ("s", 0.5)},
 }

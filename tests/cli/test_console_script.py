@@ -51,11 +51,9 @@ def test_check_imports_nothing_heavy(folder, text):
 
 async def test_check_of_a_good_and_of_a_bad_file(folder):
     (folder / "good.yaml").write_text("detector: {type: dataspike}\n")
-    assert await deepguard("check", "good.yaml", cwd=folder, env={"DATASPIKE_API_KEY": "some-key"}) == (
-        0,
-        "good.yaml is fine. Detector: dataspike. Notifiers: log.\n",
-        "",
-    )
+    code, out, err = await deepguard("check", "good.yaml", cwd=folder, env={"DATASPIKE_API_KEY": "some-key"})
+    assert (code, err) == (0, "")
+    assert out.startswith("good.yaml is fine. Detector: dataspike. Notifiers: log.\nIts hash is ")
     code, out, err = await deepguard("check", "good.yaml", cwd=folder)
     assert (code, out) == (1, "")
     assert err.startswith("good.yaml:1:")

@@ -94,6 +94,7 @@ async def test_incidents_are_listed_newest_first(tmp_path: Path, store_url: str)
         "context": {},
         "detector": "test",
         "simulated": False,
+        "label": None,
     }
     assert (second["acknowledged_at"], second["acknowledged_by"]) == (NOW - 5000, "Ann\x1b[2J")
 

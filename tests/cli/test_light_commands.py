@@ -1,6 +1,7 @@
 """`check`, `init`, `schema`, `plugins` and `--version`, called in this process."""
 
 import json
+import re
 from importlib.metadata import version
 
 import pytest
@@ -42,7 +43,9 @@ def test_help_lists_every_command():
         "new-plugin",
         "notify-test",
         "incidents",
+        "explain",
         "ack",
+        "label",
         "calls",
         "export",
         "import",
@@ -63,7 +66,9 @@ def test_a_misspelt_command_comes_with_a_guess():
 def test_check_without_a_file(folder):
     result = call("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "No deepguard.yaml here; the defaults are fine. Detector: embedded. Notifiers: log.\n"
+    told, has_hash = result.stdout.splitlines()
+    assert told == "No deepguard.yaml here; the defaults are fine. Detector: embedded. Notifiers: log."
+    assert re.fullmatch(r"Its hash is [0-9a-f]{12}: calls that it guards carry it in the store\.", has_hash)
 
 
 def test_check_takes_the_file_of_the_working_directory(folder):
@@ -71,14 +76,14 @@ def test_check_takes_the_file_of_the_working_directory(folder):
     (folder / ".env").write_text(f"KEY={SECRET}\n")
     result = call("check")
     assert result.exit_code == 0
-    assert result.stdout == "deepguard.yaml is fine. Detector: dataspike. Notifiers: none.\n"
+    assert result.stdout.startswith("deepguard.yaml is fine. Detector: dataspike. Notifiers: none.\nIts hash is ")
 
 
 def test_check_names_each_of_several_detectors(folder):
     several = "detector: [{type: embedded}, {type: scenario, name: second, timeline: [{at: 0, all: clear}]}]\n"
     (folder / "deepguard.yaml").write_text(several)
     result = call("check")
-    assert result.stdout == "deepguard.yaml is fine. Detector: embedded + second. Notifiers: log.\n"
+    assert result.stdout.startswith("deepguard.yaml is fine. Detector: embedded + second. Notifiers: log.\n")
 
 
 def test_check_tells_every_problem_and_no_value(folder):

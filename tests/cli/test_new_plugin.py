@@ -42,11 +42,45 @@ def test_it_writes_a_whole_package(folder):
     assert "- type: my-2nd-pager" in result.stdout
 
 
+def test_it_writes_a_policy_and_its_test(folder):
+    result = call("wire-desk", "--policy")
+    assert result.exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {"wire_desk_policy.py", "test_wire_desk_policy.py"}
+    assert "plugin: ./wire_desk_policy.py" in result.stdout
+    Path("deepguard.yaml").write_text("policy:\n  plugin: ./wire_desk_policy.py\n")
+    assert CliRunner().invoke(app, ["check"]).exit_code == 0
+
+
+@pytest.mark.slow
+def test_the_policy_that_it_writes_passes_its_test(folder):
+    call("wire-desk", "--policy", "--directory", "desk")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "desk/test_wire_desk_policy.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "16 passed" in done.stdout
+
+
+def test_it_overwrites_no_policy(folder):
+    Path("test_pager_policy.py").write_text("mine")
+    result = call("pager", "--policy")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "deepguard: test_pager_policy.py is there already: choose another name, or another --directory\n",
+    )
+    assert [path.name for path in folder.iterdir()] == ["test_pager_policy.py"]
+    result = call("pager", "--policy", "--directory", "test_pager_policy.py")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "deepguard: test_pager_policy.py cannot be written: File exists\n",
+    )
+
+
 @pytest.mark.parametrize(
     "rule", [("check", "--select", "A,ASYNC,B,D,E,F,I,N,PT,RET,RUF,SIM,UP"), ("format", "--check")]
 )
 def test_what_it_writes_is_as_clean_as_our_own(folder, rule):
     call("pager")
+    call("pager", "--policy", "--directory", "deepguard-pager")
     style = (
         "--isolated",
         "--no-cache",

@@ -36,6 +36,9 @@ def test_there_are_examples():
         "minimal.yaml",
         "dataspike.yaml",
         "scenario-demo.yaml",
+        "contact-centre.yaml",
+        "interview-room.yaml",
+        "know-your-customer.yaml",
     }
 
 

@@ -43,7 +43,10 @@ def test_the_policy_file_overrides_thresholds_where_it_wants(policy):
         return policy.first("deepguard_thresholds", call=Call("c", 0.0, metadata), participant_id="", defaults=defaults)
 
     assert decided() == defaults
-    assert decided(desk="payments") == Thresholds(1, 1, 5)
+    assert decided(desk="payments") == Thresholds(1, 1, 2, dwell=300.0)
+    several = Thresholds(2, "3 of 5", "4 of 5", dwell=900.0)
+    payments = policy.first("deepguard_thresholds", call=Call("c", 0.0, {"desk": "payments"}), defaults=several)
+    assert payments == Thresholds(1, 1, "4 of 5", dwell=900.0)
 
 
 def test_the_policy_file_replaces_the_policy_where_it_wants(policy):

@@ -37,7 +37,7 @@ def test_every_way_to_write_a_rule_is_read() -> None:
 def test_the_example_loads(tmp_path: Path) -> None:
     file = tmp_path / "deepguard.yaml"
     file.write_text(files(PAGE)["deepguard.steady.yaml"])
-    thresholds = load_config(file, PluginHost(), {}).policy.thresholds.thresholds()
+    thresholds = load_config(file, PluginHost(), {"DATASPIKE_API_KEY": "k"}).policy.thresholds.thresholds()
     assert thresholds.alert_after == After(3, of=5)
     assert thresholds.clear_after == After(seconds=20)
     assert thresholds.scores == Scores(half_life=5)

@@ -107,5 +107,6 @@ def test_the_table_of_kinds_is_what_there_is() -> None:
 def test_the_tables_of_the_kit_are_what_there_is() -> None:
     checks = {code(row[0])[0] for row in table(PAGE, "check")}
     assert checks == {name.removeprefix("test_") for name in dir(NotifierContract) if name.startswith("test_")}
+    # With those of writing-a-policy.md they are all that there is: test_writing_a_policy_doc.py.
     names = {name for row in table(PAGE, "name") for name in code(row[0])}
-    assert names | {"NotifierContract"} == set(testing.__all__)
+    assert names <= set(testing.__all__)

@@ -139,6 +139,7 @@ async def test_health_and_page_and_headers(scenario: Path) -> None:
         async with http.get("/readyz") as response:
             ready = await response.json()
             assert (response.status, ready["ready"], ready["detector"], ready["calls"]) == (200, True, "scenario", 0)
+            assert ready["config_hash"]
         async with http.get("/") as response:
             page = await response.text()
             assert "default-src 'self'" in response.headers["Content-Security-Policy"]
@@ -283,7 +284,7 @@ async def test_a_policy_file_named_in_the_yaml_decides(scenario: Path) -> None:
         "from deepguard import Thresholds, hookimpl\n\n\n"
         "@hookimpl\n"
         "def deepguard_thresholds(call, defaults):\n"
-        "    return Thresholds(suspicious_after=1, alert_after=10_000, clear_after=1)\n"
+        "    return Thresholds(suspicious_after=1, alert_after=1_000, clear_after=1)\n"
     )
     (scenario / "deepguard.yaml").write_text(SCENARIO + "policy: {plugin: ./calm.py}\n")
     async with running(cwd=scenario) as program, calling(program.url) as caller:

@@ -332,7 +332,7 @@ async def test_calls_go_when_they_take_more_than_is_allowed(fleet: Fleet) -> Non
 
     await until(gone)
     assert await _count(host, verdicts) == 50
-    assert await host.rows(calls.c.id) == ["call-2"]
+    assert await host.store.read(lambda db: list(db.execute(sa.select(calls.c.id)).scalars())) == ["call-2"]
 
 
 @pytest.mark.usefixtures("purging")

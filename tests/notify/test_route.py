@@ -156,3 +156,18 @@ def test_sources_are_the_only_ones_it_is_told_of():
     assert ears.wants(make_notification(kind=lost, source=Source.MICROPHONE))
     assert not ears.wants(make_notification(kind=lost, source=Source.CAMERA))
     assert ears.wants(make_notification(kind=NotificationKind.TEST))
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting", "why"),
+    [
+        ({"on": frozenset({"resolved"})}, "on", "`on` does not name updated"),
+        ({"min_level": Level.ALERT}, "min_level", "`min_level` is alert, and this is at suspicious"),
+        ({"participants": ("agent-*",)}, "participants", "`participants` names others"),
+        ({"sources": frozenset({Source.MICROPHONE})}, "sources", "`sources` does not name camera"),
+    ],
+)
+def test_the_setting_that_keeps_something_away_is_told(settings: dict[str, Any], setting: str, why: str):
+    told = about(UPDATED, Level.SUSPICIOUS)
+    assert route("a", RecordingNotifier(), **settings).unwanted(told) == (setting, why)
+    assert route("a", RecordingNotifier()).unwanted(told) is None

@@ -14,7 +14,7 @@ PARTS_OF = {"annotated-types": "pydantic", "pydantic-core": "pydantic", "starlet
 
 SEEN_BY_OTHERS = {"asyncpg", "tzdata"}
 """Needed and never imported here: SQLAlchemy and zoneinfo do."""
-OF_WHOEVER_TESTS = {"pytest"}
+OF_WHOEVER_TESTS = {"hypothesis", "pytest"}
 """Only the kit for authors imports it, who have it to run their tests."""
 
 

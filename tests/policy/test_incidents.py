@@ -144,3 +144,14 @@ class OneParticipant(RuleBasedStateMachine):
 
 
 TestOneParticipant = OneParticipant.TestCase
+
+
+def test_its_reason_is_the_participants_where_the_track_has_another():
+    step = PolicyStep(None, {CAMERA: ALERT}, ALERT, "the camera's", participant_cause="the participant's")
+    opened = advance(None, step, call_id="c1", participant_id="p1", now=1.0).incident
+    assert opened is not None
+    assert opened.detail == "the participant's"
+    calm = PolicyStep(None, {CAMERA: CLEAR}, CLEAR, "the camera's", participant_cause="both are clear")
+    resolved = advance(opened, calm, call_id="c1", participant_id="p1", now=2.0).incident
+    assert resolved is not None
+    assert resolved.detail == "both are clear"

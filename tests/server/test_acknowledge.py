@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deepguard.model import Incident, Level, Notification, NotificationKind, Resolution
+from deepguard.model import Incident, Labelled, Level, Notification, NotificationKind, Resolution
 from deepguard.runtime import Runtime
-from deepguard.store import incidents
+from deepguard.store import incidents, labels
 from deepguard.store.entry import Entry
 from deepguard.testing import ScriptedEndpoint, make_notification
 from support.browser import page_of
@@ -26,6 +26,7 @@ from support.webhook import SECRET
 
 PUBLIC = "https://guard.example"
 CONFIG = f"detector: {{type: embedded}}\nserver: {{public_url: {PUBLIC}}}\n"
+BUTTON = "<button>Acknowledge</button>"
 HOSTILE = "<script>alert(1)</script>‮&amp;\"'" + "W" * 10_000
 
 
@@ -89,7 +90,7 @@ server: {{public_url: {PUBLIC}/}}
                 assert status == 200
                 assert "Ada" in page
                 assert "Simulation" in page
-                assert '<form method="post">' in page
+                assert BUTTON in page
             # What a browser sends from a page that passes no referrer on.
             status, page = await asked(http, link, "POST", data={"name": "Bo  Li"}, headers={"Origin": "null"})
             assert status == 200
@@ -104,7 +105,7 @@ server: {{public_url: {PUBLIC}/}}
                 status, page = await asked(http, link, method)
                 assert status == 200
                 assert "By Bo Li , " in words(page)
-                assert "<form" not in page
+                assert BUTTON not in page
             assert link.rpartition("=")[2] not in program.log
 
 
@@ -171,8 +172,44 @@ async def test_what_is_over_is_said_to_be_over(served: tuple[Runtime, aiohttp.Cl
         # Whether anybody watches the caller now is not known here.
         assert "Highest level ALERT" in words(page)
         assert "clear" not in words(page).lower()
-        assert "<form" not in page
+        assert BUTTON not in page
     assert (await stored(runtime, incident)).acknowledged_at is None
+
+
+async def test_who_has_the_link_may_say_what_was_found_out(served: tuple[Runtime, aiohttp.ClientSession]) -> None:
+    runtime, http = served
+    incident, link = await opened(runtime, participant_id=HOSTILE)
+
+    async def found_out() -> Labelled | None:
+        return await runtime.store.read(lambda db: labels.of_incident(db, incident.id))
+
+    status, page = await asked(http, link)
+    assert "checked" not in page
+    assert (status, await found_out()) == (200, None)
+    for said, by, shown in (("false-positive", "Bo  Li", "false positive, says Bo Li"), ("confirmed", "", "somebody")):
+        status, page = await asked(http, link, "POST", data={"label": said, "name": by})
+        assert status == 200
+        assert shown in words(page)
+        assert f'value="{said}" required checked' in page
+        told = await found_out()
+        assert told is not None
+        assert (told.label, told.by, told.call_id) == (said, " ".join(by.split()) or "somebody", incident.call_id)
+    # It is no acknowledgement; and what it cannot be is left alone.
+    for said in ("missed", "", "x" * 1000, "\x00"):
+        status, page = await asked(http, link, "POST", data={"label": said, "name": "Eve"})
+        assert (status, BUTTON in page) == (200, True)
+    assert (await found_out()) == told
+    assert (await stored(runtime, incident)).acknowledged_at is None
+    assert (await asked(http, link[:-1], "POST", data={"label": "confirmed"}))[0] == 404
+    # Also when it is over.
+    over = replace(incident, resolved_at=incident.opened_at + 60, resolution=Resolution.CLEARED, level=Level.CLEAR)
+    await happened(runtime, make_notification(kind=NotificationKind.RESOLVED, incident=over))
+    status, page = await asked(http, link, "POST", data={"label": "false-positive", "name": HOSTILE[:2000]})
+    assert "This alert is over" in words(page)
+    assert "<script" not in page
+    told = await found_out()
+    assert told is not None
+    assert (told.label, len(told.by) <= 80) == ("false-positive", True)
 
 
 async def test_names_from_outside_stay_text_and_short(served: tuple[Runtime, aiohttp.ClientSession]) -> None:
@@ -279,9 +316,12 @@ async def test_a_browser_acknowledges_by_keyboard(tmp_path: Path) -> None:
     async with serving(tmp_path, CONFIG) as (runtime, url):
         incident, link = await opened(runtime, participant_id="Ada")
         async with page_of(url + link, tmp_path) as page:
-            await page.get_by_label("Your name").focus()
+            await page.get_by_label("Your name").first.focus()
             await page.keyboard.type("Bo")
             await page.keyboard.press("Enter")
             await page.get_by_role("heading", name="This alert is acknowledged").wait_for()
             assert await page.get_by_text("By Bo").is_visible()
+            await page.get_by_label("It was a false alarm").check()
+            await page.keyboard.press("Enter")
+            await page.get_by_text("false positive, says somebody").wait_for()
         assert (await stored(runtime, incident)).acknowledged_by == "Bo"

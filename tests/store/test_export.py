@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepguard.errors import ExportError
+from deepguard.errors import DeepguardError
 from deepguard.model import Call, Judgement, Source, Verdict
 from deepguard.store import export
-from deepguard.store.export import Export, read_export
+from deepguard.store.export import Export, ExportError, read_export
 from deepguard.store.recording import Recording
 from support.recordings import many
 
@@ -272,5 +272,5 @@ def test_a_call_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     data = exported([CALL])
     monkeypatch.setattr(export, "MOST_LINES", 2)
     assert "larger than an export may hold" in str(refused(data))
-    with pytest.raises(export.DeepguardError, match="call-1 cannot be exported"):
+    with pytest.raises(DeepguardError, match="call-1 cannot be exported"):
         exported([CALL])

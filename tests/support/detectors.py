@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.contracts import Detector
 from deepguard.guard.guard import Guard, OnJudged
 from deepguard.guard.judge import TIME_LIMIT
+from deepguard.guard.policy_counts import PolicyCounts
+from deepguard.guard.shadows import ShadowSpec
 from deepguard.model import (
     Call,
     DetectorHealth,
@@ -80,6 +82,8 @@ def new_guard(
     on_judged: OnJudged | None = None,
     thresholds: Thresholds | None = None,
     policy_seconds: float = TIME_LIMIT,
+    shadows: Sequence[ShadowSpec] = (),
+    policy_counts: PolicyCounts | None = None,
 ) -> Guard:
     """A guard around a detector, with the built-in policy."""
     told = notifications if notifications is not None else []
@@ -95,4 +99,6 @@ def new_guard(
         keep_pictures=keep_pictures,
         on_judged=on_judged,
         policy_seconds=policy_seconds,
+        shadows=shadows,
+        policy_counts=policy_counts,
     )

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import traceback
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, NoReturn
-
-import pytest
+from typing import Any, ClassVar
 
 from deepguard.contracts import Notifier, NotifierType
 from deepguard.errors import NotifyError
 from deepguard.model import Notification
 from deepguard.testing.endpoint import Answer, Request, ScriptedEndpoint
+from deepguard.testing.failing import fail
 from deepguard.testing.outcomes import STATUSES, Outcome
 
 PATIENCE = 10.0
 """Seconds that one call of the notifier may take."""
 
 LONGEST_THREAD = 500
-
-
-def fail(message: str, error: BaseException | None = None) -> NoReturn:
-    """Fail a check in words for the author, with the traceback of what their code raised."""
-    shown = "\n\n" + "".join(traceback.format_exception(error)) if error else ""
-    raise pytest.fail.Exception(message + shown, pytrace=False) from None
 
 
 class ContractBase:
