@@ -21,7 +21,7 @@ export function buildLabels(title, choose) {
   const node = el(
     "div",
     { class: "labels", role: "group", "aria-label": `Was this alert right? ${title}`, "data-testid": "labels" },
-    el("span", { class: "muted", "aria-hidden": "true", text: "Was it right?" }),
+    el("span", { class: "label-question muted", "aria-hidden": "true", text: "Was it right?" }),
     ...buttons.map((button) => button.node),
     status,
   );
@@ -42,10 +42,9 @@ function buttonOf(label, meaning, choose) {
     symbol,
     labelName(label),
   );
-  setIcon(symbol, "delivered");
   const update = (chosen) => {
     setAttribute(node, "aria-pressed", String(chosen === label));
-    show(symbol, chosen === label);
+    setIcon(symbol, chosen === label ? "clear" : "unchosen");
   };
   return { node, update };
 }

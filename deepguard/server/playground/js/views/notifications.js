@@ -66,9 +66,9 @@ function entry({ kind, title, detail, at, simulated, covered, incident_id: incid
       el("p", { class: "untrusted" }, el("strong", { text: title })),
       detail ? el("p", { class: "muted untrusted", text: detail }) : null,
       deliveries,
-      labels?.node,
     ),
     el("time", { text: clockTime(at) }),
+    labels?.node,
   );
   const update = ({ deliveries: ended, asks, labelled }) => {
     keepList(deliveries, ended, keyOf, deliveryOf);

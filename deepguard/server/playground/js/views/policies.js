@@ -21,13 +21,22 @@ export function mountPolicyFailure(root) {
   };
 }
 
-/** The policies one below the other. Nothing is shown where the built-in one is alone and well. */
+/**
+ * The policies one below the other. Nothing is shown where the built-in one is alone and well.
+ *
+ * The roles are said, since on a narrow screen the rows are no longer laid out as a table's.
+ */
 export function mountPolicies(root) {
-  const rows = el("tbody");
-  const columns = ["Policy", "Level now", "Alerts"].map((text) => el("th", { scope: "col", text }));
+  const rows = el("tbody", { role: "rowgroup" });
+  const columns = ["Policy", "Level now", "Alerts"].map((text) => el("th", { scope: "col", role: "columnheader", text }));
   root.append(
     el("h2", { id: "policies-title", text: "Policies" }),
-    el("table", { "aria-labelledby": "policies-title" }, el("thead", {}, el("tr", {}, ...columns)), rows),
+    el(
+      "table",
+      { role: "table", "aria-labelledby": "policies-title" },
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...columns)),
+      rows,
+    ),
   );
   return (state) => {
     const { policy, shadows } = state.guard;
@@ -50,7 +59,7 @@ function liveRow(state) {
     origin,
     levels: levelsOf(state, (participant) => participant.level),
     alerts: `${opened.length} opened`,
-    more: openNow(open),
+    more: some(open, "open now"),
     failed: false,
   };
 }
@@ -65,12 +74,12 @@ function shadowRow(state, { name, origin, failed, reason, opened, participants }
     origin,
     levels: failed ? [] : levelsOf(state, ({ id }) => known.get(id) ?? "clear"),
     alerts: failed ? `Ended: ${sentence(reason)}` : `Would have opened ${opened}`,
-    more: failed ? `Until then it would have opened ${counted(opened, "alert")}.` : openNow(open),
+    more: failed ? `It would have opened ${counted(opened, "alert")} until then.` : some(open, "would be open now"),
     failed,
   };
 }
 
-const openNow = (open) => (open > 0 ? `${open} open now` : "");
+const some = (count, words) => (count > 0 ? `${count} ${words}` : "");
 
 /** A level for each participant, as it may be shown: whoever is not watched is not clear for any policy. */
 function levelsOf(state, levelOf) {
@@ -89,15 +98,20 @@ function row({ key, name, tag }) {
   const none = el("span", { class: "muted", text: "–" });
   const alerts = el("span", { class: "untrusted" });
   const more = el("span", { class: "policy-more muted" });
-  const levelCell = el("td", {}, levels, none);
-  const alertCell = el("td", {}, alerts, more);
+  const levelCell = el("td", { role: "cell" }, levels, none);
+  const alertCell = el("td", { role: "cell" }, alerts, more);
   const node = el(
     "tr",
-    { "data-testid": key === "live" ? "policy-live" : "policy-shadow" },
+    { role: "row", "data-testid": key === "live" ? "policy-live" : "policy-shadow" },
     el(
       "th",
-      { scope: "row" },
-      el("span", { class: "policy-name" }, el("strong", { class: "untrusted", text: name }), el("span", { class: "tag", text: tag })),
+      { scope: "row", role: "rowheader" },
+      el(
+        "span",
+        { class: "policy-name" },
+        el("strong", { class: "untrusted", text: name }),
+        el("span", { class: "tag", text: tag }),
+      ),
       origin,
     ),
     levelCell,
