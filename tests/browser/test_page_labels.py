@@ -66,7 +66,7 @@ async def test_policies_are_shown_and_an_alert_is_labelled_during_and_after_the_
         expect.set_options(timeout=SECONDS)
         await page.get_by_test_id("start").click()
         failure = page.get_by_test_id("policy-failure")
-        await expect(failure).to_contain_text("deepguard’s own decides")
+        await expect(failure).to_contain_text("The built-in one decides until the call ends")
         await expect(failure).to_contain_text("ValueError: it does not know what to do")
         await expect(page.get_by_test_id("policy-live")).to_contain_text("failing.py")
         await expect(page.get_by_test_id("track-camera")).to_contain_text("first: alert, second: clear")

@@ -1,4 +1,4 @@
-"""Policies on the page, fed by hand: when there is something to say, and that a shadow clears nobody whom none watches."""
+"""Policies on the page, fed by hand: when they are shown, and that nobody is called clear whom nobody watches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shadow(**more: Any) -> dict[str, Any]:
 
 def told(*, covered: bool = True, **more: Any) -> dict[str, Any]:
     camera = track("camera", coverage=WATCHED if covered else BLIND)
-    return state(100, [], [camera], policy=BUILT_IN, shadows=[], **{}) | more
+    return state(100, [], [camera], policy=BUILT_IN, shadows=[]) | more
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_the_built_in_policy_alone_needs_no_panel(seen: Any) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("covered", [True, False])
 def test_no_shadow_calls_somebody_clear_whom_nobody_watches(seen: Any, covered: bool) -> None:
-    shown = seen([told(covered=covered, shadows=[shadow(), shadow(name="known", participants=[
-        {"id": "p", "level": "clear", "is_open": False}])])])  # fmt: skip
+    known = shadow(name="known", participants=[{"id": "p", "level": "clear", "is_open": False}])
+    shown = seen([told(covered=covered, shadows=[shadow(), known])])
     for row in shown["rows"]:
         assert row["levels"] == ["Clear" if covered else "Not watched"]
     lost = seen([told(shadows=[shadow()])], stream="lost")

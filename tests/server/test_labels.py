@@ -1,4 +1,4 @@
-"""The page's buttons: only alerts of the own call can be labelled, what was said last counts, and it is in the store."""
+"""The page's buttons: only alerts of the own call are labelled, what was said last counts, and the store has it."""
 
 from __future__ import annotations
 

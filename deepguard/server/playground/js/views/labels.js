@@ -1,6 +1,6 @@
 /** Two buttons by which a person says whether an alert was right. They may change their mind. */
 
-import { el, setAttribute, setText, show } from "../dom.js";
+import { el, setAttribute, setText } from "../dom.js";
 import { setIcon } from "../icons.js";
 import { labelName } from "../words.js";
 
@@ -25,8 +25,7 @@ export function buildLabels(title, choose) {
     ...buttons.map((button) => button.node),
     status,
   );
-  const update = (asked, { label = null, saving = false, problem = "" } = {}) => {
-    show(node, asked);
+  const update = ({ label = null, saving = false, problem = "" } = {}) => {
     for (const button of buttons) button.update(label);
     setAttribute(status, "data-problem", problem !== "");
     setText(status, problem || (saving ? "Saving…" : label ? "Saved." : ""));

@@ -68,11 +68,11 @@ function entry({ kind, title, detail, at, simulated, covered, incident_id: incid
       deliveries,
     ),
     el("time", { text: clockTime(at) }),
-    labels?.node,
   );
   const update = ({ deliveries: ended, asks, labelled }) => {
     keepList(deliveries, ended, keyOf, deliveryOf);
-    labels?.update(asks, labelled);
+    labels?.update(labelled);
+    if (labels && asks !== node.contains(labels.node)) asks ? node.append(labels.node) : labels.node.remove();
   };
   return { node, update };
 }

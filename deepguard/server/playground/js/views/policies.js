@@ -10,7 +10,7 @@ const BUILT_IN = "built in";
 /** In a call: that its own policy failed, why, and what decides instead. */
 export function mountPolicyFailure(root) {
   const detail = el("p", { class: "muted untrusted" });
-  const words = "The alert policy of this call failed. deepguard’s own decides until the call ends.";
+  const words = "The alert policy of this call failed. The built-in one decides until the call ends.";
   const text = el("p", {});
   root.append(icon("policy"), el("div", {}, text, detail));
   return ({ phase, guard: { policy } }) => {
