@@ -21,6 +21,7 @@ BENCHES = {
     "notify": "how soon a verdict's alert is on its way",
     "outage": "what a destination is sent that was dead for a while",
     "policy": "what a verdict costs in policy and incident logic",
+    "replay": "what it takes to play recorded calls through other settings",
     "startup": "how soon deepguard run serves, and deepguard check answers",
 }
 """Each is the module of that name, and its ``measure``."""

@@ -119,7 +119,6 @@ _HOMES = {
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
     "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.net": ("is_loopback",),
-    "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.runtime": ("Runtime",),
     "deepguard.text": ("level_words", "one_line"),
     "deepguard.thresholds": ("After", "CombineDetectors", "CombineTracks", "ScoreBand", "Scores", "Thresholds"),

@@ -137,5 +137,5 @@ def deepguard_call_ended(call: Call, reason: str) -> None:
 
     Args:
         call: The call.
-        reason: For people: why it ended.
+        reason: A word for programs: why it ended.
     """

@@ -69,8 +69,8 @@ class After:
             raise ValueError(f"in 'm of n', n must be a whole number from m to {MOST_OF}")
         if not _is_number(self.seconds, 0.0, MOST_SECONDS):
             raise ValueError("seconds must be a number from 0 to 86400")
-        if self.of and self.seconds:
-            raise ValueError("'m of n' and a time cannot be asked for together")
+        if self.seconds and (self.of or self.verdicts > 1):
+            raise ValueError("a number of verdicts and a time cannot be asked for together")
 
     @classmethod
     def parse(cls, text: str) -> After:

@@ -28,6 +28,8 @@ COMMANDS = (
     "calls",
     "export",
     "import",
+    "replay",
+    "tune",
 )
 """Each is the function of that name, with ``_`` for ``-``, in the module of that name; ``import_`` where Python itself
 has the word."""

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress(doing: str, total: int, *, worth_it: int = 0) -> Iterator[Callable[[int], None]]:
+def progress(doing: str, total: int | None, *, worth_it: int = 0) -> Iterator[Callable[[int], None]]:
     """Show how far it is.
 
     Args:
         doing: What is being done.
-        total: How much there is to do.
+        total: How much there is to do; None when nobody knows.
         worth_it: From how much on it is shown.
 
     Yields:
         Takes how much more is done.
     """
-    if total < worth_it or not sys.stderr.isatty():
+    if (total is not None and total < worth_it) or not sys.stderr.isatty():
         yield lambda _more: None
         return
     from rich.console import Console

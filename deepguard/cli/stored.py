@@ -106,7 +106,7 @@ def in_store(config: Config, work: Callable[[Store], Awaitable[Result]], *, make
     async def run() -> Result:
         store = Store(config.store.url.get_secret_value())
         if not make:
-            _refuse_missing(config, store.name)
+            refuse_missing(config, store.name)
         await store.open()
         try:
             return await work(store)
@@ -198,7 +198,16 @@ def told_by(running: int) -> str:
     return "No deepguard runs with this store: it is delivered when one starts."
 
 
-def _refuse_missing(config: Config, name: str) -> None:
+def refuse_missing(config: Config, name: str) -> None:
+    """See that the store is one that commands can look into, and is there.
+
+    Args:
+        config: The configuration that names it.
+        name: Its name for people.
+
+    Raises:
+        StoreError: It is not; says what to do.
+    """
     from deepguard.store.work import file_of, parse_url
 
     url = parse_url(config.store.url.get_secret_value())
@@ -222,6 +231,7 @@ __all__ = [
     "in_store",
     "load",
     "read",
+    "refuse_missing",
     "told_by",
     "who",
     "whole_call_id",

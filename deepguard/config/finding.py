@@ -13,7 +13,9 @@ USUAL = Path("deepguard.yaml")
 VARIABLE = "DEEPGUARD_CONFIG"
 
 
-def find_config(path: Path | None, host: Plugins, environ: Mapping[str, str] = os.environ) -> Config:
+def find_config(
+    path: Path | None, host: Plugins, environ: Mapping[str, str] = os.environ, *, policy: Path | None = None
+) -> Config:
     """Load the configuration that is meant.
 
     It is the named file, or that of the variable ``DEEPGUARD_CONFIG``, or ``deepguard.yaml`` of the working directory,
@@ -23,12 +25,15 @@ def find_config(path: Path | None, host: Plugins, environ: Mapping[str, str] = o
         path: The file that was named, if any.
         host: Loads plugins.
         environ: The variables that the file and plugins may refer to.
+        policy: A policy's file, in place of the one that the configuration names.
 
     Raises:
         ConfigError: Everything that is wrong with it.
     """
     found = which_config(path, environ)
-    return default_config(host, environ) if found is None else load_config(found, host, environ)
+    if found is None:
+        return default_config(host, environ, policy=policy)
+    return load_config(found, host, environ, policy=policy)
 
 
 def which_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:

@@ -65,38 +65,44 @@ class Plugins(Protocol):
         ...
 
 
-def load_config(path: str | Path, host: Plugins, environ: Mapping[str, str] = os.environ) -> Config:
+def load_config(
+    path: str | Path, host: Plugins, environ: Mapping[str, str] = os.environ, *, policy: Path | None = None
+) -> Config:
     """Read and check a configuration file, and load the plugins that it names, in the file's order.
 
     Args:
         path: The file. An empty one means defaults.
         host: Loads plugins.
         environ: The variables that the file and plugins may refer to.
+        policy: A policy's file, in place of the one that the configuration names.
 
     Raises:
         ConfigError: Everything that is wrong, in the order of the file.
     """
     path = Path(path)
-    return _Loading(read_source(path, environ), host, environ, path.parent).config()
+    return _Loading(read_source(path, environ), host, environ, path.parent, policy).config()
 
 
-def default_config(host: Plugins, environ: Mapping[str, str] = os.environ) -> Config:
+def default_config(host: Plugins, environ: Mapping[str, str] = os.environ, *, policy: Path | None = None) -> Config:
     """The configuration without a file: the detector that the environment allows, and the log notifier.
 
     Args:
         host: Loads plugins.
         environ: The variables that plugins may refer to.
+        policy: A policy's file.
 
     Raises:
         ConfigError: The environment holds settings that do not work.
     """
-    return _Loading(Source(), host, environ, Path()).config()
+    return _Loading(Source(), host, environ, Path(), policy).config()
 
 
 class _Loading:
     """One document on its way to a configuration."""
 
-    def __init__(self, source: Source, host: Plugins, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, source: Source, host: Plugins, environ: Mapping[str, str], folder: Path, policy: Path | None
+    ) -> None:
         self._source = source
         self._host = host
         self._environ = environ
@@ -107,6 +113,9 @@ class _Loading:
         self._data = {name: _filled(value) for name, value in source.data.items() if value is not None}
         self._data.setdefault("detector", {})
         self._data.setdefault("notifiers", [{"type": "log"}])
+        section = self._data.get("policy", {})
+        if policy is not None and isinstance(section, dict):
+            self._data["policy"] = {**section, "plugin": str(policy.absolute())}
 
     def config(self) -> Config:
         """Check everything, and raise if anything is wrong."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deepguard.config.models import AudioParams, VideoParams
-from deepguard.guard.blindness import Blindness
 from deepguard.guard.coverage import TrackFacts
 from deepguard.guard.ledger import SampleLedger
 from deepguard.media.audio import AudioCutter
 from deepguard.media.look import Lookout
 from deepguard.media.sampler import VideoSampler
 from deepguard.model import BlindReason, Coverage, Level, Source
+from deepguard.policy.blindness import Blindness
 
 STARTING = Coverage(BlindReason.STARTING)
 

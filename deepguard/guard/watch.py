@@ -27,6 +27,7 @@ from deepguard.model import (
     SampleOutcome,
     Source,
 )
+from deepguard.policy.blindness import threshold_of
 from deepguard.policy.notifications import coverage_notification
 from deepguard.store.entry import Entry
 
@@ -140,7 +141,7 @@ class Watch:
         if after.blind is None:
             if track.blindness.ends():
                 self._tell_coverage(participant, track, before)
-        elif track.blindness.goes_on(after.blind, self._threshold(track.source, after.blind), now):
+        elif track.blindness.goes_on(after.blind, threshold_of(self._params, track.source, after.blind), now):
             self._tell_coverage(participant, track, before)
 
     def note_look(self, participant_id: str, track: Track, look: Look, captured_at: float) -> None:
@@ -170,12 +171,6 @@ class Watch:
             for track in participant.tracks.values()
             if source is None or track.source is source
         )
-
-    def _threshold(self, source: Source, reason: BlindReason) -> float | None:
-        # A share that was ended is no loss of sight.
-        if source is Source.SCREEN and reason is BlindReason.NO_MEDIA:
-            return None
-        return self._params.notify_seconds(reason)
 
     def _tick(self, now: float) -> None:
         self._expire_forgotten(now)

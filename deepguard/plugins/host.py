@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
@@ -27,6 +27,8 @@ from deepguard.text import one_line
 
 DEFAULT_POLICY = "default-policy"
 POLICY_HOOKS = ("deepguard_policy", "deepguard_thresholds", "deepguard_should_notify")
+FILE_MODULE = "_deepguard_file_"
+"""How the names of modules begin that were loaded from files."""
 
 _FILES = itertools.count(1)
 
@@ -61,11 +63,16 @@ class Answer:
 
     Attributes:
         value: The result.
-        place: Which implementation it was, for people: a file and a line.
+        function: The implementation.
     """
 
     value: Any
-    place: str
+    function: Callable[..., Any]
+
+    @property
+    def place(self) -> str:
+        """Which implementation it was, for people: a file and a line."""
+        return place_of(self.function)
 
 
 class PluginHost:
@@ -147,7 +154,7 @@ class PluginHost:
             return
         if not path.is_file():
             raise PluginError("there is no such file; its path counts from the folder of the configuration")
-        module_name = f"_deepguard_file_{path.stem}_{next(_FILES)}"
+        module_name = f"{FILE_MODULE}{path.stem}_{next(_FILES)}"
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
             raise PluginError("this is not a Python file: its name must end in .py")
@@ -234,6 +241,11 @@ class PluginHost:
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 _report(implementation, name, error)
 
+    def is_overridden(self, name: str) -> bool:
+        """Whether a loaded plugin implements a hook, besides deepguard's own."""
+        own = self._plugins[DEFAULT_POLICY]
+        return any(implementation.plugin is not own for implementation in self._implementations(name))
+
     def _implementations(self, name: str) -> Iterator[pluggy.HookImpl]:
         # pluggy keeps them in the order opposite to that of calling.
         return reversed(getattr(self._manager.hook, name).get_hookimpls())
@@ -252,7 +264,7 @@ class PluginHost:
                     failures.append(f"{place_of(implementation.function)}: {name} failed: {_reason(error)}")
             else:
                 if result is not None:
-                    yield Answer(result, place_of(implementation.function))
+                    yield Answer(result, implementation.function)
 
     def _load_entry(self, name: str) -> object:
         entries = self._entries.get(name, [])

@@ -14,7 +14,6 @@ from deepguard.model import Call
 from deepguard.plugins import PluginHost
 from deepguard.plugins.host import Answer
 from deepguard.plugins.places import place_of
-from deepguard.policy.machine import BUILT_IN as OWN_POLICIES
 from deepguard.policy.machine import ParticipantPolicy, ThresholdPolicy
 from deepguard.text import one_line
 from deepguard.thresholds import Thresholds
@@ -31,17 +30,19 @@ class Chosen:
         thresholds: What it was given.
         origin: Where both come from, for people: ``built in``, or files and lines of hooks.
         problems: For people: what is wrong with a hook or with what it returned, and was therefore left out.
+        faults: Those of them that no other call would be without: what was returned can never be used.
     """
 
     policy: Policy
     thresholds: Thresholds
     origin: str = BUILT_IN
     problems: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @property
     def built_in(self) -> bool:
-        """Whether the policy is deepguard's own, which neither raises nor waits."""
-        return type(self.policy) in OWN_POLICIES
+        """Whether nothing of a plugin's has a say in it: then it neither raises nor waits."""
+        return type(self.policy) is ThresholdPolicy
 
 
 def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
@@ -56,31 +57,34 @@ def choose(hooks: PluginHost, call: Call, thresholds: Thresholds) -> Chosen:
         thresholds: What the configuration says.
     """
     problems: list[str] = []
+    faults: list[str] = []
     origin = BUILT_IN
     asked = hooks.answer("deepguard_thresholds", failures=problems, call=call, participant_id="", defaults=thresholds)
-    decided = _thresholds(asked, problems) or thresholds
+    decided = _thresholds(asked, faults) or thresholds
     if asked is not None and decided is not thresholds:
         origin = f"{BUILT_IN}, thresholds of {asked.place}"
     answer = hooks.answer("deepguard_policy", failures=problems, call=call, thresholds=decided)
     if answer is not None and type(answer.value) is not ThresholdPolicy:
-        if faults := list(_faults(answer.value, answer.place)):
-            problems += faults
-        else:
+        wrong = list(_faults(answer.value, answer.place))
+        faults += wrong
+        if not wrong:
             name = one_line(type(answer.value).__name__)
-            return Chosen(answer.value, decided, f"{name} of {answer.place}", problems)
+            return Chosen(answer.value, decided, f"{name} of {answer.place}", problems + faults, faults)
 
     def of_participant(participant_id: str) -> Thresholds:
-        faults: list[str] = []
+        wrong: list[str] = []
         own = hooks.answer(
-            "deepguard_thresholds", failures=faults, call=call, participant_id=participant_id, defaults=thresholds
+            "deepguard_thresholds", failures=wrong, call=call, participant_id=participant_id, defaults=thresholds
         )
-        found = _thresholds(own, faults)
-        if faults:
-            logger.error("A participant of call {} has the call's thresholds: {}", call.id, "; ".join(faults))
+        found = _thresholds(own, wrong)
+        if wrong:
+            logger.error("A participant of call {} has the call's thresholds: {}", call.id, "; ".join(wrong))
         # Who leaves it to the configuration leaves it to what was decided for the call.
         return decided if found is None or found is thresholds else found
 
-    return Chosen(ParticipantPolicy(decided, of_participant), decided, origin, problems)
+    own = hooks.is_overridden("deepguard_thresholds")
+    policy = ParticipantPolicy(decided, of_participant) if own else ThresholdPolicy(decided)
+    return Chosen(policy, decided, origin, problems + faults, faults)
 
 
 def _thresholds(answer: Answer | None, problems: list[str]) -> Thresholds | None:

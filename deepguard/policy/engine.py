@@ -18,7 +18,7 @@ from deepguard.model import (
     Verdict,
 )
 from deepguard.policy.incidents import advance, end
-from deepguard.policy.machine import BUILT_IN, ThresholdPolicy
+from deepguard.policy.machine import ThresholdPolicy
 from deepguard.thresholds import Thresholds
 
 
@@ -89,7 +89,7 @@ class Engine:
         """
         case = self.cases.get(verdict.participant_id)
         step = self.policy.advance(self.policy.initial() if case is None else case.state, verdict, now)
-        if type(self.policy) not in BUILT_IN:
+        if type(self.policy) is not ThresholdPolicy:
             check_step(step)
         return step
 

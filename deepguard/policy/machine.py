@@ -208,10 +208,6 @@ class ParticipantPolicy(ThresholdPolicy):
         return policy.advance(state, verdict, now)
 
 
-BUILT_IN = (ThresholdPolicy, ParticipantPolicy)
-"""deepguard's own policies, which neither raise nor wait, and whose answers need no check. A subclass may do anything."""
-
-
 def _too_old(source: Source) -> Reason:
     return Reason(f"the verdicts on the {source} are too old to count", "thresholds.max_age")
 
@@ -238,4 +234,4 @@ def _disagreements(tracks: Mapping[Source, TrackState]) -> Mapping[Source, str]:
     return found
 
 
-__all__ = ["BUILT_IN", "ParticipantPolicy", "PolicyState", "ThresholdPolicy", "TrackState"]
+__all__ = ["ParticipantPolicy", "PolicyState", "ThresholdPolicy", "TrackState"]

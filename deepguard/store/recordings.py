@@ -74,6 +74,7 @@ def call_ids(
     until: float | None = None,
     is_ended: bool | None = None,
     simulated: bool | None = None,
+    labelled: bool = False,
     newest_first: bool = False,
     limit: int | None = None,
 ) -> Sequence[str]:
@@ -85,6 +86,7 @@ def call_ids(
         until: Only those that began before it.
         is_ended: Only those that have ended (True), or that go on (False).
         simulated: Only those with scripted verdicts (True), or without (False).
+        labelled: Only those of which somebody has found something out.
         newest_first: The other way round.
         limit: How many at most.
     """
@@ -98,6 +100,8 @@ def call_ids(
         statement = statement.where(c.ended_at.is_not(None) if is_ended else c.ended_at.is_(None))
     if simulated is not None:
         statement = statement.where(c.simulated == simulated)
+    if labelled:
+        statement = statement.where(c.id.in_(sa.select(labels.c.call_id)))
     order = (c.started_at.desc(), c.id.desc()) if newest_first else (c.started_at, c.id)
     return db.execute(statement.order_by(*order)).scalars().all()
 

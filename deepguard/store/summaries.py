@@ -15,7 +15,7 @@ from deepguard.store.tables import calls, incidents, labels, transitions, verdic
 PART = 500
 """Calls in one statement at most."""
 
-_NOTHING_TO_SEE = frozenset({(Source.MICROPHONE, BlindReason.NO_SPEECH), (Source.SCREEN, BlindReason.NO_MEDIA)})
+NOTHING_TO_SEE = frozenset({(Source.MICROPHONE, BlindReason.NO_SPEECH), (Source.SCREEN, BlindReason.NO_MEDIA)})
 """Somebody who has not spoken, and a share that ended, were not there to be watched."""
 
 
@@ -143,7 +143,7 @@ def _blind(changes: Iterable[Any], ended_at: float) -> float | None:
     for (_, source), rows in tracks.items():
         for row, until in zip(rows, [*(later.at for later in rows[1:]), ended_at], strict=True):
             seconds = max(0.0, until - row.at)
-            if (source, row.after) in _NOTHING_TO_SEE:
+            if (source, row.after) in NOTHING_TO_SEE:
                 continue
             whole += seconds
             if row.after != "covered":
@@ -151,4 +151,4 @@ def _blind(changes: Iterable[Any], ended_at: float) -> float | None:
     return blind / whole if whole else None
 
 
-__all__ = ["Summary", "summaries"]
+__all__ = ["NOTHING_TO_SEE", "Summary", "summaries"]

@@ -24,6 +24,7 @@ FEW = {
     "notify": {"verdicts": 4},
     "outage": {"incidents": 12, "seconds": 0.5},
     "policy": {"rounds": 2, "verdicts": 5},
+    "replay": {"calls": 6},
     "startup": {"starts": 1, "warm_ups": 0},
 }
 
@@ -33,6 +34,7 @@ TARGETS = {
     "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
     "outage": {("attempts", 20), ("attempts", 1), ("of them", 1)},
     "policy": {("µs", 20)},
+    "replay": {("s", 30)},
     "startup": {("s", 4), ("s", 0.5)},
 }
 """What each bench is to hold, by unit."""

@@ -49,6 +49,8 @@ def test_help_lists_every_command():
         "calls",
         "export",
         "import",
+        "replay",
+        "tune",
         "deliveries",
         "silence",
         "detector",

@@ -60,8 +60,10 @@ async def service(monkeypatch: pytest.MonkeyPatch):
 
 def camera_frames(count: int) -> list[Frame]:
     frames: list[Frame] = []
-    for _ in range(count):
-        frame = UserImageRawFrame(user_id="peer", image=bytes(64 * 48 * 3), size=(64, 48), format="RGB")
+    for number in range(count):
+        # Neither black nor frozen: such pictures clear nobody.
+        image = bytes([60 + 40 * (number % 4)]) * (64 * 48 * 3)
+        frame = UserImageRawFrame(user_id="peer", image=image, size=(64, 48), format="RGB")
         frame.transport_source = "camera"
         frames += [frame, SleepFrame(0.1)]
     return frames

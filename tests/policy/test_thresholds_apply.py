@@ -318,6 +318,7 @@ def test_rules_are_read_as_they_are_written(text: str, after: After) -> None:
         lambda: After(3, of=2),
         lambda: After(3, of=101),
         lambda: After(2, of=3, seconds=5),
+        lambda: After(2, seconds=5),
         lambda: After(seconds=float("nan")),
         lambda: ScoreBand(0.5, 0.6),
         lambda: ScoreBand(0.0, 0.0),

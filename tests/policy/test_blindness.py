@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepguard.guard.blindness import Blindness
 from deepguard.model import BlindReason
+from deepguard.policy.blindness import Blindness
 
 FACE, MEDIA, SPEECH, START = BlindReason.NO_FACE, BlindReason.NO_MEDIA, BlindReason.NO_SPEECH, BlindReason.STARTING
 AFTER = {FACE: 30.0, MEDIA: 10.0, SPEECH: None, START: 10.0}
