@@ -35,7 +35,7 @@ def labels_router(runtime: Runtime, sessions: Sessions) -> APIRouter:
     async def label(session_id: str, incident_id: str, change: LabelChange) -> dict[str, str]:
         session = sessions.get(session_id)
         if session is None or session.call is None:
-            raise HTTPException(404, "There is no such call.")
+            raise HTTPException(404, "There is no such call, or it ended too long ago: `deepguard label` still can.")
         call_id = session.call.guard.call.id
         try:
             await say(call_id, incident_id, Label(change.label))

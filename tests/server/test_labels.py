@@ -101,6 +101,24 @@ async def test_only_incidents_of_the_own_call_can_be_labelled(alerted: Alerted) 
         assert await alerted.runtime.store.read(lambda db, one=incident: labels.of_incident(db, one)) is None
 
 
+async def test_an_alert_that_is_not_written_down_yet_is_waited_for(tmp_path: Path) -> None:
+    # Without a notifier nothing is urgent: entries linger before they are written.
+    config = f"{CONFIG}notifiers: []\n"
+    async with serving(tmp_path, config) as (runtime, url), aiohttp.ClientSession() as http, calling(url) as caller:
+        opened = await caller.until(lambda event: event.get("kind") == "incident.opened")
+        call_id = caller.events[0]["call"]["id"]
+        alerted = Alerted(runtime, url, http, caller, opened["incident_id"])
+        later = make_notification(call_id=call_id)
+        assert later.incident
+        runtime.dispatcher.record(Entry(call_id=call_id, notifications=(later,)))
+        assert runtime.dispatcher.journal.waiting
+        assert (await alerted.label({"label": "confirmed"}, incident=later.incident.id))[0] == 200
+        alerted.incident_id = later.incident.id
+        stored = await alerted.stored()
+        assert stored
+        assert stored.call_id == call_id
+
+
 @pytest.mark.parametrize("body", [{"label": HOSTILE}, {"label": "missed"}, {"label": None}, {}, [HOSTILE]])
 async def test_an_unknown_label_is_refused_and_not_repeated(alerted: Alerted, body: Any) -> None:
     status, answer = await alerted.label(body)
