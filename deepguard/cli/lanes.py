@@ -10,7 +10,7 @@ from deepguard.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deepguard.replay.compare import Changed
+    from deepguard.replay.compare import Changed, Comparison
     from deepguard.replay.timeline import Lane
 
 WIDTH = 58
@@ -19,20 +19,33 @@ EVENTS = 12
 """Changes of one participant that are listed; `--json` shows all."""
 
 
-def lane_lines(changed: Changed, names: tuple[str, str]) -> Iterator[str]:
-    """One call in which two policies differ: the level of each participant over time, both ways.
+def lines_of_calls(found: Comparison, verbs: tuple[str, str], names: tuple[str, str]) -> Iterator[str]:
+    """The calls in which two policies differ: the level of each participant over time, both ways.
 
     Args:
-        changed: The call.
-        names: What the two are called; at most 7 characters each.
+        found: What was compared.
+        verbs: What such a call does, and what such calls do: ``changes``, ``change``.
+        names: What the two policies are called; at most 7 characters each.
     """
     import sys
 
+    if not found.changed:
+        yield f"No call {verbs[0]}."
+        return
+    few = "" if len(found.shown) == len(found.changed) else f"; the {len(found.shown)} that matter most"
+    yield f"{plural(len(found.changed), f'call {verbs[0]}', f'calls {verbs[1]}')}{few if found.shown else ''}:"
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    marks = "·▒█╌" if encoding.startswith("utf") else ".:#-"
+    if found.shown:
+        yield f"({marks[0]} clear, {marks[1]} suspicious, {marks[2]} alert, {marks[3]} not watched)"
+    for changed in found.shown:
+        yield from _call_lines(changed, names, marks)
+
+
+def _call_lines(changed: Changed, names: tuple[str, str], marks: str) -> Iterator[str]:
     from deepguard.replay.compare import words_for
     from deepguard.replay.timeline import clock, pairs
 
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-    marks = "·▒█" if encoding.startswith("utf") else ".:#"
     about = f", {clock(changed.seconds)} long{', simulated' if changed.simulated else ''}"
     yield ""
     yield f"{one_line(changed.call.id, 40)}, {short(changed.call.started_at)}{about}: {', '.join(words_for(changed))}"
@@ -58,4 +71,4 @@ def _lane_lines(name: str, lane: Lane, seconds: float, marks: str) -> Iterator[s
         yield f"                {plural(more, 'more change', 'more changes')}"
 
 
-__all__ = ["lane_lines"]
+__all__ = ["lines_of_calls"]

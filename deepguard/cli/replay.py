@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepguard.cli.lanes import lane_lines
+from deepguard.cli.lanes import lines_of_calls
 from deepguard.cli.played import (
     CallOption,
     CandidateOption,
@@ -131,11 +131,5 @@ def _say_all(found: Comparison, before: str, after: str, again: int) -> None:
         say(f"The policy failed in call {one_line(failure.call_id, 64)}: {one_line(failure.reason, 300)}")
     if found.after.failures > 5:
         say(f"… and in {found.after.failures - 5} more. There the built-in policy took over, as it does live.")
-    if not found.changed:
-        say("No call changes.")
-        return
-    few = "" if len(found.shown) == len(found.changed) else f"; the {len(found.shown)} that matter most"
-    say(f"{plural(len(found.changed), 'call changes', 'calls change')}{few if found.shown else ''}:")
-    for changed in found.shown:
-        for line in lane_lines(changed, NAMES):
-            say(line)
+    for line in lines_of_calls(found, ("changes", "change"), NAMES):
+        say(line)

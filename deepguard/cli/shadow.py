@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepguard.cli.lanes import lane_lines
+from deepguard.cli.lanes import lines_of_calls
 from deepguard.cli.played import SinceOption, UntilOption, wanted
 from deepguard.cli.progress import progress
 from deepguard.cli.showing import plural, print_json, print_table, say
@@ -104,14 +104,8 @@ def _say(name: str, beside: Beside) -> None:
         f"Participants alerted only by the shadow: {found.newly_alerted}, only live: {found.no_longer_alerted}, "
         f"earlier: {found.earlier}, later: {found.later}."
     )
-    if not found.changed:
-        say("No call differs.")
-        return
-    few = "" if len(found.shown) == len(found.changed) else f"; the {len(found.shown)} that matter most"
-    say(f"{plural(len(found.changed), 'call differs', 'calls differ')}{few if found.shown else ''}:")
-    for changed in found.shown:
-        for line in lane_lines(changed, NAMES):
-            say(line)
+    for line in lines_of_calls(found, ("differs", "differ"), NAMES):
+        say(line)
 
 
 def _shadow_dict(name: str, beside: Beside) -> dict[str, Any]:

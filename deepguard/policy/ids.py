@@ -15,7 +15,7 @@ def new_id(prefix: str) -> str:
     return prefix + uuid.uuid4().hex
 
 
-def incident_id(call_id: str, participant_id: str, opened_at: float) -> str:
+def incident_id(call_id: str, participant_id: str, opened_at: float, before: str = "") -> str:
     """Make an incident's id: ``inc_`` and 32 hexadecimal digits.
 
     It follows from what it is about, so that a call that is played again gives the ids that it had. Whoever does not
@@ -25,8 +25,9 @@ def incident_id(call_id: str, participant_id: str, opened_at: float) -> str:
         call_id: The call.
         participant_id: The participant; a participant has one open incident at most.
         opened_at: When it opened.
+        before: The id of one of theirs that opened at the very same time, and is over; empty when none did.
     """
-    about = f"{call_id}\0{participant_id}\0{opened_at!r}".encode("utf-8", "replace")
+    about = f"{call_id}\0{participant_id}\0{opened_at!r}\0{before}".encode("utf-8", "replace")
     return "inc_" + hashlib.sha256(about).hexdigest()[:32]
 
 

@@ -49,8 +49,10 @@ def advance(
     if incident is None or incident.resolved_at is not None:
         if step.participant < Level.ALERT:
             return IncidentStep(incident)
+        # Two verdicts may come at the same moment of a clock.
+        before = incident.id if incident is not None and incident.opened_at == now else ""
         opened = Incident(
-            id=incident_id(call_id, participant_id, now),
+            id=incident_id(call_id, participant_id, now, before),
             call_id=call_id,
             participant_id=participant_id,
             opened_at=now,

@@ -51,6 +51,7 @@ class Changed:
         before: What the one made of it.
         after: What the other made of it.
         coverage: How many notifications that a track is no longer watched each of them means.
+        unwatched: When nobody watched any track of a participant, in seconds since the call began.
     """
 
     weight: Weight
@@ -61,6 +62,7 @@ class Changed:
     before: Outcome
     after: Outcome
     coverage: tuple[int, int]
+    unwatched: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
 
 class Failure(NamedTuple):

@@ -58,6 +58,22 @@ class Seen:
                 found.setdefault(piece.blind, []).append(piece.end - piece.begin)
         return {reason: math.fsum(spans) for reason, spans in found.items()}
 
+    def unwatched(self, begin: float, end: float) -> dict[str, tuple[tuple[float, float], ...]]:
+        """When nobody watched any track of a participant, in seconds since ``begin``.
+
+        Args:
+            begin: When the call began (Unix).
+            end: When it ended.
+
+        Returns:
+            By participant, in order; one of whom nothing is known is left out.
+        """
+        watched: dict[str, list[tuple[float, float]]] = {}
+        for (participant, _), pieces in self.tracks.items():
+            spans = [(piece.begin, piece.end) for piece in pieces if piece.blind is None]
+            watched.setdefault(participant, []).extend(spans)
+        return {participant: tuple(_between(sorted(spans), begin, end)) for participant, spans in watched.items()}
+
     def _worth_watching(self) -> Iterator[Piece]:
         for (_, source), pieces in self.tracks.items():
             yield from (piece for piece in pieces if (source, piece.blind) not in NOTHING_TO_SEE)
@@ -92,6 +108,15 @@ def seen_in(recording: Recording) -> Seen:
         if key not in began:
             began[key] = verdict.received_at
     return Seen({key: tuple(_pieces(found, began.get(key, math.inf), end)) for key, found in sorted(changes.items())})
+
+
+def _between(spans: Sequence[tuple[float, float]], begin: float, end: float) -> Iterator[tuple[float, float]]:
+    """What lies between spans that are in the order of their beginnings, in seconds since ``begin``."""
+    at = begin
+    for start, until in (*spans, (end, end)):
+        if start > at:
+            yield at - begin, start - begin
+        at = max(at, until)
 
 
 def told(seen: Seen, params: CoverageParams) -> Told:

@@ -194,6 +194,7 @@ def _calls(found: Comparison) -> Iterator[Markup]:
         "p",
         {"class": "legend"},
         *(tag("span", {"class": f"key {kind}"}, kind) for kind in ("clear", "suspicious", "alert", "incident")),
+        tag("span", {"class": "key unwatched"}, "not watched"),
     )
     for changed in found.shown:
         yield _call(changed)
@@ -237,7 +238,7 @@ def _events(pair: Pair) -> Markup:
 
 def _list(lane: Lane) -> Markup:
     if not lane.events:
-        return tag("p", {"class": "muted"}, "Clear all the time.")
+        return tag("p", {"class": "muted"}, "Its level does not change.")
     shown = [
         tag(
             "li",

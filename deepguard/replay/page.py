@@ -36,18 +36,19 @@ th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}
 th{color:var(--muted);font-size:.875rem;font-weight:600;white-space:normal}tr:last-child td{border-bottom:0}
 td.text{white-space:normal;text-align:left;overflow-wrap:anywhere}tr.chosen td{font-weight:650}
 .better{color:var(--good);font-weight:600}.worse{color:var(--bad);font-weight:600}
-.legend{display:flex;gap:1.25rem;margin:0 0 .5rem;color:var(--muted);font-size:.875rem}
+.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:0 0 .5rem;color:var(--muted);font-size:.875rem}
 .key::before{content:"";display:inline-block;width:.75rem;height:.75rem;margin-right:.375rem;border-radius:3px;
 background:var(--tone)}
 .key.before{--tone:var(--before)}.key.after{--tone:var(--after)}.key.alert{--tone:var(--alert)}
 .key.suspicious{--tone:var(--suspicious)}.key.clear{--tone:var(--clear)}.key.incident{--tone:var(--ink)}
+.key.unwatched{--tone:var(--before)}
 .key.present{--tone:var(--before)}.key.chosen{--tone:var(--alert)}
 .plot{display:grid;gap:.25rem;color:var(--muted);font-size:.8125rem}
 .canvas svg{display:block;width:100%;height:9rem;overflow:visible}
 .canvas.tall svg{height:15rem}.canvas.lane svg{height:1.625rem}
 .axis{display:flex;justify-content:space-between;color:var(--muted);font-size:.8125rem;font-variant-numeric:tabular-nums}
 .axis.few{justify-content:space-around}
-rect.before{fill:var(--before)}rect.after{fill:var(--after)}rect.clear{fill:var(--clear)}
+rect.before{fill:var(--before)}rect.after{fill:var(--after)}rect.clear{fill:var(--clear)}rect.unwatched{fill:var(--before)}
 rect.suspicious{fill:var(--suspicious)}rect.alert{fill:var(--alert)}rect.incident{fill:var(--ink)}
 .grid{stroke:var(--line);vector-effect:non-scaling-stroke}
 .front{fill:none;stroke:var(--after);stroke-width:2;vector-effect:non-scaling-stroke}

@@ -83,6 +83,10 @@ def lane(one: Lane, seconds: float, about: str) -> Markup:
     """
     scale = WIDTH / seconds if seconds > 0 else 0.0
     drawn: list[Markup] = [tag("rect", {"class": "clear", "x": 0.0, "y": 0.0, "width": WIDTH, "height": 20.0})]
+    for begin, end in one.unwatched:
+        told = tag("title", None, f"not watched from {clock(begin)} to {clock(end)}")
+        box = {"class": "unwatched", "x": begin * scale, "y": 0.0, "width": (end - begin) * scale, "height": 20.0}
+        drawn.append(tag("rect", box, told))
     for span in one.spans:
         told = tag("title", None, f"{span.level} from {clock(span.begin)} to {clock(span.end)}")
         wide = max((span.end - span.begin) * scale, 2.0)

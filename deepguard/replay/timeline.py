@@ -14,6 +14,9 @@ from deepguard.replay.truth import Truth
 MOST_EVENTS = 500
 """Changes of a participant that are kept; the number of the others is told."""
 
+UNWATCHED = 3
+"""The place of the mark for CLEAR while nobody watches, among those of ``strip``."""
+
 _TRUTH_WORDS = {Truth.FAKE: "known to be fake", Truth.GENUINE: "known to be genuine"}
 
 
@@ -52,12 +55,14 @@ class Lane:
         events: Changes of level, in order.
         more: How many changes are left out of both.
         incidents: When incidents opened, and when they ended, in seconds since the call began.
+        unwatched: When nobody watched any track, whatever the policy.
     """
 
     spans: tuple[Span, ...]
     events: tuple[Event, ...]
     more: int
     incidents: tuple[tuple[float, float], ...]
+    unwatched: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def _lane(changed: Changed, outcome: Outcome, participant_id: str) -> Lane:
         tuple(
             (one.opened_at - start, end if one.resolved_at is None else one.resolved_at - start) for one in incidents
         ),
+        tuple(changed.unwatched.get(participant_id, ())),
     )
 
 
@@ -140,15 +146,25 @@ def strip(lane: Lane, seconds: float, width: int, marks: str) -> str:
         lane: The lane.
         seconds: How long the call lasted.
         width: Characters.
-        marks: Those for CLEAR, SUSPICIOUS and ALERT.
+        marks: Those for CLEAR, SUSPICIOUS and ALERT, and the one that stands for CLEAR while nobody watches.
     """
-    levels = [Level.CLEAR] * width
+    cells = [int(Level.CLEAR)] * width
+    for begin, end in lane.unwatched:
+        for cell in range(*_cells(begin, end, seconds, width)):
+            cells[cell] = UNWATCHED
     for span in lane.spans:
-        first = min(width - 1, int(span.begin / seconds * width)) if seconds else 0
-        last = min(width - 1, int(span.end / seconds * width)) if seconds else width - 1
-        for cell in range(first, last + 1):
-            levels[cell] = max(levels[cell], span.level)
-    return "".join(marks[level] for level in levels)
+        first, last = _cells(span.begin, span.end, seconds, width)
+        for cell in range(first, max(last, first + 1)):
+            shown = Level.CLEAR if cells[cell] == UNWATCHED else cells[cell]
+            cells[cell] = max(shown, span.level)
+    return "".join(marks[cell] for cell in cells)
+
+
+def _cells(begin: float, end: float, seconds: float, width: int) -> tuple[int, int]:
+    """The cells of a time, from the first to the one after the last."""
+    if not seconds:
+        return 0, width
+    return min(width - 1, int(begin / seconds * width)), min(width, int(end / seconds * width) + 1)
 
 
 __all__ = ["Event", "Lane", "Pair", "Span", "clock", "pairs", "strip"]

@@ -243,6 +243,7 @@ def _changed(recording: Recording, before: Outcome, after: Outcome, coverage: tu
         before,
         after,
         coverage,
+        seen_in(recording).unwatched(recording.call.started_at, recording.call.started_at + recording.seconds),
     )
 
 

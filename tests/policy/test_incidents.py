@@ -52,6 +52,17 @@ def test_resolved_when_clear_again_and_the_next_alert_opens_another():
     assert after.resolved_at is None
 
 
+def test_two_that_open_at_the_same_moment_are_two():
+    ids = []
+    incident = None
+    for level in (ALERT, CLEAR, ALERT, CLEAR, ALERT):
+        step = PolicyStep(None, {CAMERA: level}, level, "cause")
+        incident, kind = advance(incident, step, call_id="c1", participant_id="p1", now=7.0)
+        assert incident is not None
+        ids += [incident.id] if kind is OPENED else []
+    assert len(set(ids)) == 3
+
+
 def test_stays_open_while_any_track_is_suspicious():
     kinds, incident = follow([(ALERT, SUSPICIOUS), (CLEAR, SUSPICIOUS)])
     assert kinds == [OPENED, UPDATED]
