@@ -26,7 +26,7 @@ from deepguard.store.recording import Recording
 from deepguard.store.recordings import read
 from deepguard.store.store import Store
 from deepguard.thresholds import Thresholds
-from support.streams import AT, as_bytes, guarded, streams, thresholds
+from support.streams import AT, DETECTORS, as_bytes, guarded, streams, thresholds
 
 STRANGE = """
     from deepguard import Judgement, Level, PolicyStep, hookimpl
@@ -97,7 +97,11 @@ class Books:
 
     def candidate(self, limits: Thresholds, policy: Path | None) -> Candidate:
         config = self.folder / "deepguard.yaml"
-        config.write_text(settings_yaml(limits), encoding="utf-8")
+        # As many as the verdicts are of: thresholds may ask that several agree.
+        judges = "".join(
+            f"  - {{type: scenario, name: {name}, timeline: [{{at: 0, all: clear}}]}}\n" for name in DETECTORS
+        )
+        config.write_text(f"detector:\n{judges}{settings_yaml(limits)}", encoding="utf-8")
         return Candidate(Named(config, policy))
 
     def close(self) -> None:
