@@ -30,6 +30,7 @@ COMMANDS = (
     "import",
     "replay",
     "tune",
+    "shadow",
 )
 """Each is the function of that name, with ``_`` for ``-``, in the module of that name; ``import_`` where Python itself
 has the word."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepguard.cli.lanes import lane_lines
 from deepguard.cli.played import (
     CallOption,
     CandidateOption,
@@ -23,22 +24,15 @@ from deepguard.cli.played import (
     write_file,
 )
 from deepguard.cli.progress import progress
-from deepguard.cli.showing import plural, print_json, print_table, say, short
+from deepguard.cli.showing import plural, print_json, print_table, say
 from deepguard.cli.stored import JsonOption
 from deepguard.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deepguard.replay.calls import Wanted
     from deepguard.replay.candidate import Named
-    from deepguard.replay.compare import Changed, Comparison
-    from deepguard.replay.timeline import Lane
+    from deepguard.replay.compare import Comparison
 
-WIDTH = 58
-"""Characters of a lane: with its name before it, it fits into 80 columns."""
-EVENTS = 12
-"""Changes of one participant that are listed; `--json` and the report show all."""
 NAMES = ("before", "after")
 
 
@@ -143,39 +137,5 @@ def _say_all(found: Comparison, before: str, after: str, again: int) -> None:
     few = "" if len(found.shown) == len(found.changed) else f"; the {len(found.shown)} that matter most"
     say(f"{plural(len(found.changed), 'call changes', 'calls change')}{few if found.shown else ''}:")
     for changed in found.shown:
-        for line in _lines(changed):
+        for line in lane_lines(changed, NAMES):
             say(line)
-
-
-def _lines(changed: Changed) -> Iterator[str]:
-    """One call, both ways."""
-    import sys
-
-    from deepguard.replay.compare import words_for
-    from deepguard.replay.timeline import clock, pairs
-
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-    marks = "·▒█" if encoding.startswith("utf") else ".:#"
-    about = f", {clock(changed.seconds)} long{', simulated' if changed.simulated else ''}"
-    yield ""
-    yield f"{one_line(changed.call.id, 40)}, {short(changed.call.started_at)}{about}: {', '.join(words_for(changed))}"
-    for pair in pairs(changed):
-        known = f" ({pair.known})" if pair.known else ""
-        yield f"  {one_line(pair.participant_id, 48)}{known}"
-        for name, lane in zip(NAMES, (pair.before, pair.after), strict=True):
-            yield from _lane_lines(name, lane, changed.seconds, marks)
-
-
-def _lane_lines(name: str, lane: Lane, seconds: float, marks: str) -> Iterator[str]:
-    from deepguard.replay.timeline import clock, strip
-
-    yield f"    {name:<7} {strip(lane, seconds, WIDTH, marks)} {clock(seconds)}"
-    for event in lane.events[:EVENTS]:
-        what = {"opens": ", incident opens", "ends": ", incident ends"}.get(event.incident, "")
-        yield (
-            f"      {clock(event.at):>8}  {str(event.level).upper() if event.incident == 'opens' else event.level}"
-            + (f"{what}: {one_line(event.cause, 120)}" if event.cause else what)
-        )
-    more = lane.more + max(0, len(lane.events) - EVENTS)
-    if more:
-        yield f"                {plural(more, 'more change', 'more changes')}"

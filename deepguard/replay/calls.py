@@ -77,15 +77,36 @@ class StoredCalls:
         """
         return self._runner.run(self._store.read(lambda db: _found(db, wanted, meant)))
 
-    def read(self, ids: Sequence[str]) -> list[Recording]:
-        """Read calls.
+    def shadowed_ids(self, wanted: Wanted) -> list[str]:
+        """Those calls that had a shadow policy, in the order in which they began.
+
+        Args:
+            wanted: Which.
 
         Raises:
             StoreError: The store failed.
         """
         from deepguard.store import recordings
 
-        return self._runner.run(self._store.read(lambda db: recordings.read(db, ids, samples=False, shadows=False)))
+        return self._runner.run(
+            self._store.read(
+                lambda db: list(recordings.call_ids(db, since=wanted.since, until=wanted.until, shadowed=True))
+            )
+        )
+
+    def read(self, ids: Sequence[str], *, shadows: bool = False) -> list[Recording]:
+        """Read calls, without their samples.
+
+        Args:
+            ids: Which.
+            shadows: Whether the policies that ran beside are read, too.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        from deepguard.store import recordings
+
+        return self._runner.run(self._store.read(lambda db: recordings.read(db, ids, samples=False, shadows=shadows)))
 
     def close(self) -> None:
         """Close the store."""

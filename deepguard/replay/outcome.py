@@ -60,7 +60,21 @@ def recorded(recording: Recording) -> Outcome:
     """What was made of a call when it happened, as it was written down."""
     incidents = in_order(stored.incident for stored in recording.incidents)
     changes = recording.levels
-    return Outcome(changes, incidents, _told(recording, changes), recording.policy.failed)
+    _, told = _carried(recording.call.id, changes, recording.ended_at)
+    return Outcome(changes, incidents, told, recording.policy.failed)
+
+
+def shadowed(recording: Recording, shadow: str) -> Outcome:
+    """What a shadow policy would have made of a call, as it was written down when it happened.
+
+    Args:
+        recording: The call, read with its shadows.
+        shadow: The policy's name.
+    """
+    changes = tuple(one.change for one in recording.shadow_changes if one.shadow == shadow)
+    incidents, told = _carried(recording.call.id, changes, recording.ended_at)
+    failed = next((used.failed for used in recording.shadows if used.name == shadow), "")
+    return Outcome(changes, in_order(incidents), told, failed)
 
 
 def in_order(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
@@ -101,26 +115,33 @@ def _same_incident(one: Incident, other: Incident) -> bool:
     return one.resolution in _BY_THE_CALL or abs(one.resolved_at - other.resolved_at) <= SAME_SECONDS
 
 
-def _told(recording: Recording, changes: Sequence[LevelChanged]) -> int:
-    """How many notifications of incidents the recorded changes of level meant."""
+def _carried(call_id: str, changes: Sequence[LevelChanged], ended_at: float | None) -> tuple[list[Incident], int]:
+    """The incidents that changes of level mean, and how many notifications."""
     tracks: dict[str, dict[Source, Level]] = {}
     levels: dict[str, Level] = {}
     latest: dict[str, IncidentStep] = {}
+    incidents: dict[str, Incident] = {}
     told = 0
     for (participant, at), group in groupby(changes, key=lambda change: (change.participant_id, change.at)):
+        cause = ""
         for change in group:
+            cause = change.cause
             if change.source is None:
                 levels[participant] = change.after
             else:
                 tracks.setdefault(participant, {})[change.source] = change.after
-        step = PolicyStep(None, dict(tracks.get(participant, {})), levels.get(participant, Level.CLEAR))
+        step = PolicyStep(None, dict(tracks.get(participant, {})), levels.get(participant, Level.CLEAR), cause)
         before = latest.get(participant, IncidentStep(None)).incident
-        latest[participant] = advance(before, step, call_id=recording.call.id, participant_id=participant, now=at)
-        told += latest[participant].kind is not None
-    if recording.ended_at is not None:
-        ends = (end(step.incident, Resolution.CALL_ENDED, recording.ended_at) for step in latest.values())
-        told += sum(step.kind is not None for step in ends)
-    return told
+        latest[participant] = now = advance(before, step, call_id=call_id, participant_id=participant, now=at)
+        told += now.kind is not None
+        if now.incident is not None:
+            incidents[now.incident.id] = now.incident
+    if ended_at is not None:
+        for step in [end(step.incident, Resolution.CALL_ENDED, ended_at) for step in latest.values()]:
+            told += step.kind is not None
+            if step.kind is not None and step.incident is not None:
+                incidents[step.incident.id] = step.incident
+    return list(incidents.values()), told
 
 
-__all__ = ["SAME_SECONDS", "Outcome", "in_order", "recorded", "same"]
+__all__ = ["SAME_SECONDS", "Outcome", "in_order", "recorded", "same", "shadowed"]

@@ -13,6 +13,7 @@ from deepguard.errors import ReplayError
 from deepguard.replay.calls import PART, ExportedCalls, Meant, StoredCalls, Wanted, in_parts
 from deepguard.replay.candidate import Candidate, Named, Played
 from deepguard.replay.compare import Changed, Comparison, Failure, weigh
+from deepguard.replay.coverage import Told as ToldOf
 from deepguard.replay.coverage import seen_in, told
 from deepguard.replay.crew import Beat, work
 from deepguard.replay.outcome import Outcome, recorded, same
@@ -116,13 +117,28 @@ class Comparing:
         tolds = told(seen, params), told(seen, self._after.config.coverage)
         for tally, outcome, lost in zip((found.before, found.after), (before, after), tolds, strict=True):
             tally.take(recording, outcome, first=first, suspected=suspected, truth=truth, seen=seen, told=lost)
-        found.note_participants(before, after)
         found.unreadable += recording.unreadable
-        if not same(before, after) or tolds[0] != tolds[1]:
-            found.changed.append((recording.call.started_at, recording.call.id))
-            found.shown.append(_changed(recording, before, after, (tolds[0].lost, tolds[1].lost)))
+        note_call(found, recording, before, after, tolds)
         _note_failure(found, recording, played)
         return found
+
+
+def note_call(
+    found: Comparison, recording: Recording, before: Outcome, after: Outcome, tolds: tuple[ToldOf, ToldOf]
+) -> None:
+    """Note in which participants two outcomes of a call differ, and the call, if they do.
+
+    Args:
+        found: Takes it.
+        recording: The call.
+        before: What the one policy made of it.
+        after: What the other made of it.
+        tolds: What each would have told of its coverage.
+    """
+    found.note_participants(before, after)
+    if not same(before, after) or tolds[0] != tolds[1]:
+        found.changed.append((recording.call.started_at, recording.call.id))
+        found.shown.append(_changed(recording, before, after, (tolds[0].lost, tolds[1].lost)))
 
 
 def compare(plan: Plan, parts: Iterable[Part], *, jobs: int, on_played: Told = lambda _count: None) -> Comparison:
@@ -243,6 +259,7 @@ __all__ = [
     "compare",
     "exported",
     "jobs_for",
+    "note_call",
     "read_part",
     "stored",
 ]

@@ -18,6 +18,7 @@ from deepguard.net import is_loopback
 from deepguard.runtime import Runtime
 from deepguard.server.acknowledge import acknowledge_router
 from deepguard.server.bodies import problems
+from deepguard.server.labels import labels_router
 from deepguard.server.limits import RequestLimits
 from deepguard.server.live import live_router
 from deepguard.server.metrics import metrics_router
@@ -85,6 +86,7 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
         app.include_router(acknowledge_router(runtime))
     if playground:
         app.include_router(live_router(runtime, kept))
+        app.include_router(labels_router(runtime, kept))
         app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
     if origins:
         app.add_middleware(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -100,6 +100,14 @@ class SamplingChange(BaseModel):
             }
         )
         return both.video, both.audio
+
+
+class LabelChange(BaseModel):
+    """``POST /sessions/{id}/incidents/{id}/label``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    label: Literal["false-positive", "confirmed"]
 
 
 class _Sampling(BaseModel):

@@ -79,7 +79,7 @@ class RuntimeCollector(Collector):
             ("deepguard_policies_failed", "Calls in which the policy failed; a live one was replaced.", counts.failed),
             ("deepguard_policy_verdicts_left_out", "Verdicts that a shadow policy was too slow for.", counts.left_out),
         ):
-            family = CounterMetricFamily(f"deepguard_{name}", text, labels=["policy"])
+            family = CounterMetricFamily(name, text, labels=["policy"])
             for policy in names:
                 family.add_metric([policy or "live"], float(counter[policy]))
             yield family

@@ -75,6 +75,7 @@ def call_ids(
     is_ended: bool | None = None,
     simulated: bool | None = None,
     labelled: bool = False,
+    shadowed: bool = False,
     newest_first: bool = False,
     limit: int | None = None,
 ) -> Sequence[str]:
@@ -87,6 +88,8 @@ def call_ids(
         is_ended: Only those that have ended (True), or that go on (False).
         simulated: Only those with scripted verdicts (True), or without (False).
         labelled: Only those of which somebody has found something out.
+        shadowed: Only those beside which another policy ran.
+        is_shadowed: Only those beside which another policy ran (True), or none did (False).
         newest_first: The other way round.
         limit: How many at most.
     """
@@ -102,6 +105,8 @@ def call_ids(
         statement = statement.where(c.simulated == simulated)
     if labelled:
         statement = statement.where(c.id.in_(sa.select(labels.c.call_id)))
+    if shadowed:
+        statement = statement.where(c.id.in_(sa.select(shadows.c.call_id)))
     order = (c.started_at.desc(), c.id.desc()) if newest_first else (c.started_at, c.id)
     return db.execute(statement.order_by(*order)).scalars().all()
 

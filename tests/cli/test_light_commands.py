@@ -51,6 +51,7 @@ def test_help_lists_every_command():
         "import",
         "replay",
         "tune",
+        "shadow",
         "deliveries",
         "silence",
         "detector",

@@ -97,11 +97,8 @@ class Books:
 
     def candidate(self, limits: Thresholds, policy: Path | None) -> Candidate:
         config = self.folder / "deepguard.yaml"
-        # As many as the verdicts are of: thresholds may ask that several agree.
-        judges = "".join(
-            f"  - {{type: scenario, name: {name}, timeline: [{{at: 0, all: clear}}]}}\n" for name in DETECTORS
-        )
-        config.write_text(f"detector:\n{judges}{settings_yaml(limits)}", encoding="utf-8")
+        detectors = "".join(f"  - {{type: embedded, name: {name}}}\n" for name in DETECTORS)
+        config.write_text(f"detector:\n{detectors}{settings_yaml(limits)}", encoding="utf-8")
         return Candidate(Named(config, policy))
 
     def close(self) -> None:

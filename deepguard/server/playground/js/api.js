@@ -61,5 +61,9 @@ export const sendCandidates = (id, pcId, candidates) =>
 /** Changes sampling of one call and returns all of it. */
 export const changeSampling = (id, change) => request("PATCH", `${session(id)}/sampling`, change);
 
+/** Says of one of the call's incidents whether it was right: "confirmed" or "false-positive". */
+export const labelIncident = (id, incident, label) =>
+  request("POST", `${session(id)}/incidents/${encodeURIComponent(incident)}/label`, { label });
+
 /** Where the call's live events come from. */
 export const eventsUrl = (id) => new URL(`${session(id)}/events`, document.baseURI).href;

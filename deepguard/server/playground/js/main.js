@@ -13,6 +13,7 @@ import { mountMessages } from "./views/messages.js";
 import { mountNotifications } from "./views/notifications.js";
 import { mountOwn } from "./views/own.js";
 import { mountParticipants } from "./views/participants.js";
+import { mountPolicies, mountPolicyFailure } from "./views/policies.js";
 import { mountProblem } from "./views/problem.js";
 import { mountSampling } from "./views/sampling.js";
 import { mountStart } from "./views/start.js";
@@ -50,6 +51,7 @@ const actions = {
   end: () => session.end(),
   reconnect: () => session.reconnect(),
   toggle: (source) => session.toggle(source),
+  label: (incident, label) => session.label(incident, label),
   changeSampling: (change) => session.changeSampling(change),
 };
 
@@ -58,14 +60,16 @@ const views = [
   mountAlerts(place("alerts-banner")),
   mountBanner(place("detector-banner")),
   mountOutage(place("outage")),
+  mountPolicyFailure(place("policy-failure")),
   mountProblem(place("problem"), actions),
   mountEnded(place("ended"), actions),
   mountStart(place("start"), actions),
   mountOwn(place("own"), actions),
   mountParticipants(place("participants")),
+  mountPolicies(place("policies")),
   mountTimeline(place("timeline")),
   mountTransitions(place("transitions")),
-  mountNotifications(place("notifications")),
+  mountNotifications(place("notifications"), actions),
   mountMessages(place("messages")),
   mountSampling(place("sampling"), actions),
 ];

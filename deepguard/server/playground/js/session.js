@@ -8,6 +8,7 @@ import { NOTHING, advance } from "./state.js";
 import { IDLE } from "./store.js";
 import { followEvents } from "./stream.js";
 
+const NOT_LABELLED = { label: null, saving: false, problem: "" };
 const MAX_MESSAGES = 20;
 const GOODBYE_MS = 4_000;
 const GONE = new Set([404, 409, 410]);
@@ -20,6 +21,7 @@ export class Session {
   #call = null;
   #unfollow = null;
   #goodbye = 0;
+  #labelling = Promise.resolve();
 
   /**
    * @param store See store.js.
@@ -93,6 +95,28 @@ export class Session {
     const changed = await api.changeSampling(this.#id, change);
     const { guard } = this.#store.get();
     this.#store.set({ guard: { ...guard, sampling: { ...guard.sampling, ...changed } } });
+  }
+
+  /** Says of an incident of this call whether it was right, also after the call; what was said last counts. */
+  label(incident, label) {
+    const id = this.#id;
+    const change = (part) => {
+      if (id !== this.#id) return; // another call by now
+      const { labels } = this.#store.get();
+      this.#store.set({ labels: { ...labels, [incident]: { ...(labels[incident] ?? NOT_LABELLED), ...part } } });
+    };
+    change({ saving: true, problem: "" });
+    // One after the other: the server must not take a change of mind before what it changes.
+    const turn = this.#labelling.then(async () => {
+      try {
+        change({ ...(await api.labelIncident(id, incident, label)), saving: false });
+      } catch (error) {
+        if (!(error instanceof api.ApiError)) throw error;
+        change({ saving: false, problem: error.message || "The server did not take it." });
+      }
+    });
+    this.#labelling = turn.catch(() => {});
+    return turn;
   }
 
   #enter(id, media) {

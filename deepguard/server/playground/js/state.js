@@ -10,12 +10,16 @@ export const MAX_SPANS = 300;
 export const MAX_TRANSITIONS = 200;
 export const MAX_NOTIFICATIONS = 100;
 export const MAX_DELIVERIES = 20;
+export const MAX_OPENED = 1000;
 
 /** The state before the first event. */
 export const NOTHING = Object.freeze({
   call: null,
   detector: null,
   sampling: null,
+  policy: null, // the alert policy that decides
+  shadows: [], // those that run beside it
+  opened: [], // the incidents that were opened, by id
   participants: new Map(),
   transitions: [],
   notifications: [],
@@ -58,7 +62,8 @@ const HANDLERS = {
   notification: (state, event) => {
     const { type, ...notification } = event;
     const notifications = [...state.notifications, { ...notification, deliveries: [] }].slice(-MAX_NOTIFICATIONS);
-    return changeParticipant({ ...state, notifications }, event.participant, (participant) => ({
+    const opened = openedAfter(state, event);
+    return changeParticipant({ ...state, notifications, opened }, event.participant, (participant) => ({
       ...incidentAfter(participant, event),
     }));
   },
@@ -78,6 +83,12 @@ const HANDLERS = {
   },
   detector: (state, event) => ({ ...state, detector: { ...state.detector, health: event.health } }),
   sampling: (state, event) => ({ ...state, sampling: event.sampling }),
+  policy: (state, event) => ({ ...state, policy: event.policy }),
+  shadow: (state, { shadow }) => {
+    const place = state.shadows.findIndex(({ name }) => name === shadow.name);
+    return { ...state, shadows: place < 0 ? [...state.shadows, shadow] : state.shadows.with(place, shadow) };
+  },
+  disagreement: (state, event) => changeTrack(state, event, () => ({ disagreement: event.text })),
   ended: (state, event) => ({ ...state, ended: { at: event.at, reason: event.reason, text: event.text } }),
 };
 
@@ -99,7 +110,8 @@ function restore(state, event) {
     const tracks = new Map();
     for (const track of told.tracks) {
       const base = known.tracks.get(track.source);
-      const facts = { verdict: track.last_verdict ?? base.verdict, samples: track.samples };
+      const { samples, disagreement = "" } = track;
+      const facts = { verdict: track.last_verdict ?? base.verdict, samples, disagreement };
       const levelled = { ...base, ...facts, ...raise(base, track.level, event.at) };
       tracks.set(track.source, { ...levelled, ...cover(levelled, track.coverage, event.at) });
     }
@@ -107,9 +119,9 @@ function restore(state, event) {
     const { incident_id: incident, acknowledged } = told;
     participants.set(told.id, { ...known, level: told.level, since, incident, acknowledged, tracks });
   }
-  const { call, detector, sampling } = event;
+  const { call, detector, sampling, policy = null, shadows = [] } = event;
   const ended = call.ended_at === null ? null : { text: "", ...next.ended, at: call.ended_at, reason: call.ended_reason };
-  return { ...next, call, detector, sampling, participants, ended };
+  return { ...next, call, detector, sampling, policy, shadows, participants, ended };
 }
 
 /** How a track's history begins: what held before its first recent change still holds when there was none. */
@@ -159,6 +171,7 @@ const newTrack = (source, at) => ({
   coverage: { covered: false, reason: "starting", text: "" },
   verdict: null,
   samples: null,
+  disagreement: "",
   dots: [],
   levels: [{ at, level: "clear" }],
   coverages: [],
@@ -203,6 +216,11 @@ function note(state, transition, { at, participant, source }) {
   const counted = state.counted + 1;
   const entry = { id: `t${counted}`, at, participant, source: source ?? null, ...transition };
   return { ...state, counted, transitions: [...state.transitions, entry].slice(-MAX_TRANSITIONS) };
+}
+
+/** Events are told again after a break: each incident counts once. */
+function openedAfter({ opened }, { kind, incident_id: id }) {
+  return kind === "incident.opened" && !opened.includes(id) ? [...opened, id].slice(-MAX_OPENED) : opened;
 }
 
 function incidentAfter({ incident }, { kind, incident_id: id }) {

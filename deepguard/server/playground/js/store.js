@@ -14,6 +14,7 @@ export const IDLE = Object.freeze({
   deviceNote: "",
   messages: { count: 0, latest: [] },
   guard: NOTHING,
+  labels: {}, // by incident: {label, saving, problem}
   ended: null, // {text} once it is over
 });
 

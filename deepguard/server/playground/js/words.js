@@ -85,6 +85,9 @@ const DELIVERIES = {
 };
 export const deliveryName = (status) => DELIVERIES[status] ?? plain(status);
 
+const LABELS = { "false-positive": "False positive", confirmed: "Confirmed" };
+export const labelName = (label) => LABELS[label] ?? plain(label);
+
 /** "1 entry", "3 entries". */
 export const counted = (count, one, several = `${one}s`) => `${count} ${count === 1 ? one : several}`;
 

@@ -1,8 +1,9 @@
-/** What people were told, as it happens, and whether it reached them. Newest first. */
+/** What people were told, as it happens, and whether it reached them; each alert can be labelled. Newest first. */
 
 import { el, keepList, setAttribute, setText, show } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
 import { clockTime, counted, deliveryName, duration, kindName } from "../words.js";
+import { buildLabels } from "./labels.js";
 
 const SHAPES = {
   "incident.opened": "alert",
@@ -13,24 +14,42 @@ const SHAPES = {
   "coverage.regained": "watched",
 };
 
-/** A list that grows at the top. */
-export function mountNotifications(root) {
+/**
+ * A list that grows at the top.
+ *
+ * @param actions.label Called with an incident's id and what the person says of it.
+ */
+export function mountNotifications(root, actions) {
   const empty = el("p", { class: "muted", text: "Nobody has been notified yet." });
   const list = el("ol", { class: "log", tabindex: 0, "aria-labelledby": "notifications-title" });
   root.append(el("h2", { id: "notifications-title", text: "Notifications" }), empty, list);
   let shown = null;
-  return ({ guard }) => {
-    if (guard.notifications === shown) return;
+  let labelled = null;
+  return ({ guard, labels }) => {
+    if (guard.notifications === shown && labels === labelled) return;
     shown = guard.notifications;
+    labelled = labels;
     show(empty, shown.length === 0);
     show(list, shown.length > 0);
-    keepList(list, shown.toReversed(), ({ id }) => id, entry);
+    const first = firstOfEach(shown);
+    const entries = shown.map((told) => ({ ...told, asks: first.has(told.id), labelled: labels[told.incident_id] }));
+    keepList(list, entries.toReversed(), ({ id }) => id, (told) => entry(told, actions));
   };
 }
 
-function entry({ kind, title, detail, at, simulated, covered }) {
+/** An alert is labelled where it was first told of, and nowhere else: the ids of these notifications. */
+function firstOfEach(notifications) {
+  const first = new Map();
+  for (const { id, kind, incident_id: incident } of notifications) {
+    if (incident && kind.startsWith("incident.") && !first.has(incident)) first.set(incident, id);
+  }
+  return new Set(first.values());
+}
+
+function entry({ kind, title, detail, at, simulated, covered, incident_id: incident }, actions) {
   const shape = covered === false && SHAPES[kind] === "clear" ? "blind" : (SHAPES[kind] ?? "info");
   const deliveries = el("ul", { class: "deliveries", "aria-label": "Sent to" });
+  const labels = incident ? buildLabels(title, (chosen) => actions.label(incident, chosen)) : null;
   const node = el(
     "li",
     { "data-state": shape, "data-kind": kind },
@@ -50,7 +69,11 @@ function entry({ kind, title, detail, at, simulated, covered }) {
     ),
     el("time", { text: clockTime(at) }),
   );
-  const update = ({ deliveries: ended }) => keepList(deliveries, ended, keyOf, deliveryOf);
+  const update = ({ deliveries: ended, asks, labelled }) => {
+    keepList(deliveries, ended, keyOf, deliveryOf);
+    labels?.update(labelled);
+    if (labels && asks !== node.contains(labels.node)) asks ? node.append(labels.node) : labels.node.remove();
+  };
   return { node, update };
 }
 

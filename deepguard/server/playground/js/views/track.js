@@ -18,6 +18,8 @@ export function buildTrack(source) {
   const status = el("span", { class: "chip-text" });
   const symbol = el("span", { class: "symbol" });
   const reason = el("p", { class: "track-reason untrusted" });
+  const disagreement = el("span", { class: "untrusted" });
+  const disputed = el("p", { class: "disagreement" }, icon("disagreement"), disagreement);
   const check = lastCheck();
   const signals = el("dl", { class: "signals" });
   const counts = el("dl", { class: "counts" });
@@ -31,6 +33,7 @@ export function buildTrack(source) {
       el("p", { class: "chip" }, symbol, status),
     ),
     reason,
+    disputed,
     check.node,
     signals,
     counts,
@@ -43,6 +46,10 @@ export function buildTrack(source) {
     setText(status, view.watched ? levelName(view.level) : "Not watched");
     show(reason, !view.watched);
     setText(reason, view.watched ? "" : withLastLevel(view));
+    // What they say of a track that is not watched is old.
+    const differ = view.watched && track.disagreement !== "";
+    show(disputed, differ);
+    setText(disagreement, differ ? `The detectors disagree: ${track.disagreement}` : "");
     check.update(track.verdict, context);
     const measured = measurements(track.verdict?.signals ?? {});
     show(signals, measured.length > 0);
