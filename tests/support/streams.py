@@ -136,4 +136,4 @@ def as_bytes(outcome: Outcome) -> bytes:
     return json.dumps(told, default=str).encode()
 
 
-__all__ = ["AT", "StreamDetector", "as_bytes", "guarded", "streams", "thresholds"]
+__all__ = ["AT", "DETECTORS", "StreamDetector", "as_bytes", "guarded", "streams", "thresholds"]
