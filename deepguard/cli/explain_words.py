@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from deepguard.cli.durations import span
 from deepguard.cli.explain_ways import way_words
 from deepguard.cli.incidents import SHOWN_ID, ended
 from deepguard.cli.label import label_words
-from deepguard.cli.showing import moment, plural
+from deepguard.cli.showing import moment, plural, thresholds_words, value_words
 from deepguard.config.snapshot import SHOWN_HASH
 from deepguard.model import BlindReason
 from deepguard.story.folding import Line, Run
@@ -59,10 +58,7 @@ def facts(story: Story) -> Iterator[tuple[str, str]]:
     if call.policy_failed:
         yield "", f"It failed, and the built-in one took over: {one_line(call.policy_failed)}"
     if call.thresholds:
-        yield (
-            "Thresholds",
-            ", ".join(f"{one_line(str(name))} {_value(value)}" for name, value in call.thresholds.items()),
-        )
+        yield "Thresholds", thresholds_words(call.thresholds)
     yield "Configuration", _configuration(story)
 
 
@@ -102,7 +98,7 @@ def since(story: Story, at: float) -> str:
 
 def setting_words(says: Setting) -> str:
     """A setting with its place, for example ``deepguard.yaml:12:18: policy.thresholds.alert_after: 2``."""
-    value = "" if says.value is None else f": {_value(says.value)}"
+    value = "" if says.value is None else f": {value_words(says.value)}"
     match says.origin:
         case "file":
             return f"{says.where}: {says.path}{value}"
@@ -224,13 +220,6 @@ def _blind(reason: str) -> str:
 
 def _clock(at: float) -> str:
     return moment(at)[11:]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{one_line(str(name), 64)}: {_value(one)}" for name, one in value.items())
-        return f"{{{pairs}}}"
-    return one_line(value if isinstance(value, str) else json.dumps(value))
 
 
 def _configuration(story: Story) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from deepguard.cli.lanes import lines_of_calls
 from deepguard.cli.played import SinceOption, UntilOption, wanted
 from deepguard.cli.progress import progress
-from deepguard.cli.showing import plural, print_json, print_table, say
+from deepguard.cli.showing import plural, print_json, print_table, say, thresholds_words
 from deepguard.cli.stored import ConfigOption, JsonOption, load, refuse_missing
 from deepguard.text import one_line
 
@@ -80,7 +81,8 @@ def _say(name: str, beside: Beside) -> None:
     found = beside.comparison
     say(f"\nShadow policy {one_line(name, 64)}")
     for form, calls in sorted(beside.forms.items(), key=lambda item: -item[1]):
-        say(f"  {one_line(form.origin, 200)}, {one_line(form.thresholds, 300)}: {plural(calls, 'call', 'calls')}")
+        asked = thresholds_words(json.loads(form.thresholds))
+        say(f"  {one_line(form.origin, 200)}, {one_line(asked, 300)}: {plural(calls, 'call', 'calls')}")
     if len(beside.forms) > 1:
         say("  It was changed meanwhile: the figures mix what it was. --since leaves out older calls.")
     if beside.failed:
@@ -110,8 +112,6 @@ def _say(name: str, beside: Beside) -> None:
 
 def _shadow_dict(name: str, beside: Beside) -> dict[str, Any]:
     """A shadow as programs read it: the live policy is ``before``, the shadow ``after``."""
-    import json
-
     from deepguard.replay.document import document
 
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +177,19 @@ def plural(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
+def value_words(value: Any) -> str:
+    """A setting's value on one line, about as it stands in YAML."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{one_line(str(name), 64)}: {_value(one)}" for name, one in value.items())
+        return f"{{{pairs}}}"
+    return one_line(value if isinstance(value, str) else json.dumps(value))
+
+
+def thresholds_words(thresholds: Mapping[str, Any]) -> str:
+    """Thresholds as they stand in YAML, on one line."""
+    return ", ".join(f"{one_line(str(name))} {value_words(value)}" for name, value in thresholds.items())
+
+
 def _console() -> Console:
     from rich.console import Console
 
@@ -200,4 +213,6 @@ __all__ = [
     "print_time_line",
     "say",
     "short",
+    "thresholds_words",
+    "value_words",
 ]
