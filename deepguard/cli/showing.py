@@ -180,7 +180,7 @@ def plural(count: int, one: str, many: str) -> str:
 def value_words(value: Any) -> str:
     """A setting's value on one line, about as it stands in YAML."""
     if isinstance(value, dict):
-        pairs = ", ".join(f"{one_line(str(name), 64)}: {_value(one)}" for name, one in value.items())
+        pairs = ", ".join(f"{one_line(str(name), 64)}: {value_words(one)}" for name, one in value.items())
         return f"{{{pairs}}}"
     return one_line(value if isinstance(value, str) else json.dumps(value))
 
