@@ -65,10 +65,6 @@ class StoreError(DeepguardError):
     """The store cannot be used; the message says what to do and holds no password."""
 
 
-class ReplayError(DeepguardError):
-    """Recorded calls cannot be played again: a policy or a file is not what it has to be; says which and what to do."""
-
-
 class NotifyError(DeepguardError):
     """A notifier could not deliver.
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepguard.config.finding import find_config
-from deepguard.errors import PluginError, ReplayError
+from deepguard.errors import PluginError
 from deepguard.plugins import PluginHost
 from deepguard.policy.choosing import Chosen, choose
 from deepguard.policy.machine import ThresholdPolicy
+from deepguard.replay.errors import ReplayError
 from deepguard.replay.limit import Limit, TookTooLong
 from deepguard.replay.outcome import Outcome
 from deepguard.replay.play import place_in_file, play

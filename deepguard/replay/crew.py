@@ -19,7 +19,8 @@ from multiprocessing import connection
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
-from deepguard.errors import DeepguardError, ReplayError
+from deepguard.errors import DeepguardError
+from deepguard.replay.errors import ReplayError
 from deepguard.text import one_line
 
 START_SECONDS = 120.0

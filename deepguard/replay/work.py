@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from deepguard.errors import ReplayError
 from deepguard.replay.calls import PART, ExportedCalls, Meant, StoredCalls, Wanted, in_parts
 from deepguard.replay.candidate import Candidate, Named, Played
 from deepguard.replay.compare import Changed, Comparison, Failure, weigh
 from deepguard.replay.coverage import Told as ToldOf
 from deepguard.replay.coverage import seen_in, told
 from deepguard.replay.crew import Beat, work
+from deepguard.replay.errors import ReplayError
 from deepguard.replay.outcome import Outcome, recorded, same
 from deepguard.replay.tally import first_suspicions, first_verdicts
 from deepguard.replay.truth import truths
