@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepguard.cli.durations import parse_duration, span
+from deepguard.cli.durations import SinceOption, parse_moment, span
 from deepguard.cli.showing import plural, print_json, print_table, say, short
 from deepguard.cli.stored import ConfigOption, JsonOption, load, read
 from deepguard.text import one_line
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 SHOWN_ID = 12
 """Characters of an id in a table: enough for the commands that take one."""
-LONGEST_AGO = 3650 * 86400.0
-
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", help="Only calls that began within this time: 90s, 30m, 2h, 30d.", show_default=False),
-]
 
 
 def calls(
@@ -37,11 +31,11 @@ def calls(
     from deepguard.store.recordings import call_ids
     from deepguard.store.summaries import summaries
 
-    ago = since and parse_duration(since, "--since", most=LONGEST_AGO)
+    begun = parse_moment(since, "--since")
 
     def work(db: sa.Connection) -> tuple[list[Summary], float, bool]:
         at = float(db.execute(now().select()).scalar_one())
-        ids = call_ids(db, since=at - ago if ago else None, newest_first=True, limit=limit + 1)
+        ids = call_ids(db, since=begun, newest_first=True, limit=limit + 1)
         return summaries(db, ids[:limit], at), at, len(ids) > limit
 
     found, at, cut = read(load(config).config, work)

@@ -1,11 +1,26 @@
-"""Lengths of time as people write and read them."""
+"""Lengths of time, and moments, as people write and read them."""
 
 from __future__ import annotations
 
 import re
+import time
+from datetime import datetime
+from typing import Annotated
+
+import typer
 
 from deepguard.errors import DeepguardError
 from deepguard.text import one_line
+
+LONGEST_AGO = 3650 * 86400.0
+"""Seconds that a moment may lie back."""
+
+SinceOption = Annotated[
+    str | None, typer.Option("--since", help="Calls that began since then: 30d ago, or 2026-11-01.", metavar="WHEN")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Calls that began before then: 7d ago, or 2026-11-08.", metavar="WHEN")
+]
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _WRITTEN = re.compile(r"(?=\d)" + "".join(rf"(?:(\d{{1,9}}){unit})?" for unit in _UNITS), re.ASCII)
@@ -48,4 +63,29 @@ def span(seconds: float) -> str:
     return " ".join(filter(None, words))
 
 
-__all__ = ["parse_duration", "span"]
+def parse_moment(text: str | None, option: str) -> float | None:
+    """Read a length of time until now (``30d``, ``1h30m``), or a local date, with a time of day or without.
+
+    Args:
+        text: What was written, if anything.
+        option: Where, for the error.
+
+    Returns:
+        Unix time in seconds; None when nothing was written.
+
+    Raises:
+        DeepguardError: It is neither.
+    """
+    if text is None:
+        return None
+    if re.match(r"\d{4}-", text.strip()):
+        try:
+            return datetime.fromisoformat(text.strip()).timestamp()
+        except (ValueError, OverflowError, OSError):
+            raise DeepguardError(
+                f"{option}: '{one_line(text, 40)}' is no date; write 2026-11-01, or 2026-11-01T08:30"
+            ) from None
+    return time.time() - parse_duration(text, option, most=LONGEST_AGO)
+
+
+__all__ = ["SinceOption", "UntilOption", "parse_duration", "parse_moment", "span"]

@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from deepguard.cli.calls import LONGEST_AGO, SinceOption
-from deepguard.cli.durations import parse_duration
+from deepguard.cli.durations import SinceOption, parse_moment
 from deepguard.cli.progress import progress
 from deepguard.cli.showing import plural, say
 from deepguard.cli.stored import ConfigOption, in_store, load, whole_call_id
@@ -50,15 +49,13 @@ def export(
 
     if sum(map(bool, (calls, since, everything))) != 1:
         raise DeepguardError("say which calls: their ids, --since 30d, or --all")
-    ago = since and parse_duration(since, "--since", most=LONGEST_AGO)
+    begun = parse_moment(since, "--since")
     path = None if output is None or str(output) == "-" else output
 
     def which(db: sa.Connection) -> Sequence[str]:
-        from deepguard.store.clock import now
-
         if calls:
             return list(dict.fromkeys(whole_call_id(db, text) for text in calls))
-        return call_ids(db, since=float(db.execute(now().select()).scalar_one()) - ago if ago else None)
+        return call_ids(db, since=begun)
 
     async def work(store: Store) -> tuple[int, int]:
         ids = await store.read(which)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepguard.cli.durations import parse_duration
+from deepguard.cli.durations import parse_moment
 from deepguard.errors import DeepguardError
 from deepguard.text import one_line
 
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
     from deepguard.replay.calls import Wanted
     from deepguard.replay.candidate import Candidate
     from deepguard.replay.work import Calls
-
-LONGEST = 3650 * 86400.0
 
 FilesArgument = Annotated[
     list[Path] | None,
@@ -35,12 +30,6 @@ StoreOption = Annotated[
     typer.Option(
         "--store", help="The configuration whose store holds the calls; default: deepguard.yaml here, else --config."
     ),
-]
-SinceOption = Annotated[
-    str | None, typer.Option("--since", help="Calls that began since then: 30d ago, or 2026-11-01.", metavar="WHEN")
-]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", help="Calls that began before then: 7d ago, or 2026-11-08.", metavar="WHEN")
 ]
 EditedOption = Annotated[
     bool, typer.Option("--edited", help="The files were changed or written by hand: lines need no check that fits.")
@@ -61,37 +50,12 @@ def wanted(since: str | None, until: str | None, calls: Sequence[str] | None, *,
     """
     from deepguard.replay.calls import Wanted
 
-    now = time.time()
     return Wanted(
-        None if since is None else parse_moment(since, "--since", now),
-        None if until is None else parse_moment(until, "--until", now),
+        parse_moment(since, "--since"),
+        parse_moment(until, "--until"),
         tuple(dict.fromkeys(calls or ())),
         labelled,
     )
-
-
-def parse_moment(text: str, option: str, now: float) -> float:
-    """Read a length of time until now (``30d``, ``1h30m``), or a local date, with a time of day or without.
-
-    Args:
-        text: What was written.
-        option: Where, for the error.
-        now: Unix time in seconds.
-
-    Returns:
-        Unix time in seconds.
-
-    Raises:
-        DeepguardError: It is neither.
-    """
-    if re.match(r"\d{4}-", text.strip()):
-        try:
-            return datetime.fromisoformat(text.strip()).timestamp()
-        except (ValueError, OverflowError, OSError):
-            raise DeepguardError(
-                f"{option}: '{one_line(text, 40)}' is no date; write 2026-11-01, or 2026-11-01T08:30"
-            ) from None
-    return now - parse_duration(text, option, most=LONGEST)
 
 
 def source_of(candidate: Candidate, config: Path | None, store: Path | None) -> Config:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepguard.cli.durations import SinceOption, UntilOption
 from deepguard.cli.lanes import lines_of_calls
 from deepguard.cli.played import (
     CallOption,
@@ -15,9 +16,7 @@ from deepguard.cli.played import (
     FilesArgument,
     HtmlOption,
     JobsOption,
-    SinceOption,
     StoreOption,
-    UntilOption,
     find_calls,
     source_of,
     wanted,

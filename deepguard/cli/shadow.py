@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepguard.cli.durations import SinceOption, UntilOption
 from deepguard.cli.lanes import lines_of_calls
-from deepguard.cli.played import SinceOption, UntilOption, wanted
+from deepguard.cli.played import wanted
 from deepguard.cli.progress import progress
 from deepguard.cli.showing import plural, print_json, print_table, say, thresholds_words
 from deepguard.cli.stored import ConfigOption, JsonOption, load, refuse_missing

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepguard.cli.durations import SinceOption, UntilOption
 from deepguard.cli.played import (
     CandidateOption,
     EditedOption,
     FilesArgument,
     HtmlOption,
     JobsOption,
-    SinceOption,
     StoreOption,
-    UntilOption,
     find_calls,
     source_of,
     wanted,
