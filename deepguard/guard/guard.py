@@ -363,7 +363,8 @@ class Guard:
     # -- telling -------------------------------------------------------------------------------------------------
 
     def _record(self, entry: Entry) -> None:
-        entry = replace(entry, notifications=tuple(map(self._with_coverage, entry.notifications)))
+        if entry.notifications:
+            entry = replace(entry, notifications=tuple(map(self._with_coverage, entry.notifications)))
         for notification in entry.notifications:
             self.live.publish(events.notification_event(notification))
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from deepguard.contracts import PolicyStep
-from deepguard.guard.cutoff import CutOffThread
+from deepguard.guard.asking import Asking
 from deepguard.model import (
     Call,
     DisagreementChanged,
@@ -23,7 +23,6 @@ from deepguard.policy.choosing import choose
 from deepguard.policy.engine import Decision, Engine
 from deepguard.policy.notifications import incident_notification
 from deepguard.store.entry import PolicyUsed
-from deepguard.text import one_line
 from deepguard.thresholds import Thresholds, as_plain
 
 TIME_LIMIT = 1.0
@@ -83,8 +82,7 @@ class Judge:
         self.used = PolicyUsed(chosen.origin, as_plain(chosen.thresholds))
         self._thresholds = chosen.thresholds
         self._engine = Engine(call.id, chosen.policy)
-        # deepguard's own policy is trusted to be quick; a thread would cost several times what it does.
-        self._thread = None if chosen.built_in else CutOffThread(f"deepguard-policy-{call.id}", time_limit)
+        self._asking = Asking(self._engine, chosen, f"deepguard-policy-{call.id}", time_limit)
         self._problems = chosen.problems
 
     def start(self) -> None:
@@ -125,33 +123,25 @@ class Judge:
         Args:
             now: Unix time in seconds.
         """
-        self._close_thread()
+        self._asking.close()
         return [told for decision in self._engine.end(now) for told in self._told(decision)]
 
     async def _ask(self, verdict: Verdict, now: float) -> PolicyStep:
-        if self._thread is None:
-            return self._engine.ask(verdict, now)
         try:
-            return await self._thread.run(lambda: self._engine.ask(verdict, now))
-        except Exception as error:  # noqa: BLE001 - a policy is somebody else's code; the call must stay guarded
-            kind = "too slow" if isinstance(error, TimeoutError) else type(error).__name__
-            self._fall_back(f"{kind}: {one_line(str(error))}")
-        return self._engine.ask(verdict, now)
-
-    def _fall_back(self, reason: str) -> None:
-        self._close_thread()
+            return await self._asking.ask(verdict, now)
+        except Exception as error:
+            if not self._asking.may_fail:
+                raise
+            reason = self._asking.reason(error)
+        self._asking.close()
         self._engine.fall_back(self._thresholds)
-        self._failed(f"{self.used.origin}: {reason}")
+        self._failed(reason)
+        return await self._asking.ask(verdict, now)
 
     def _failed(self, reason: str) -> None:
         logger.error("The alert policy of call {} failed, deepguard's own is used instead: {}", self._call.id, reason)
         self.failure = reason
         self._on_failure(reason)
-
-    def _close_thread(self) -> None:
-        if self._thread is not None:
-            self._thread.close()
-            self._thread = None
 
     def _told(self, decision: Decision) -> list[Notification]:
         incident = decision.incident

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from loguru import logger
 
 from deepguard.guard import events
-from deepguard.guard.cutoff import CutOffThread
+from deepguard.guard.asking import Asking
 from deepguard.guard.live import LiveEvent
 from deepguard.guard.policy_counts import PolicyCounts
 from deepguard.guard.tasks import end_tasks
@@ -66,7 +66,7 @@ class Shadow:
         # The built-in policy under the name of one that does not work would be compared as if it were that one.
         self.failure = "; ".join(chosen.problems)
         self.opened = 0
-        self._thread = None if chosen.built_in else CutOffThread(f"deepguard-shadow-{call.id}", time_limit)
+        self._asking = Asking(self.engine, chosen, f"deepguard-shadow-{call.id}", time_limit)
 
     async def advance(self, verdict: Verdict) -> tuple[LevelChanged, ...]:
         """Take one verdict in, at the time at which the live policy took it in.
@@ -78,18 +78,17 @@ class Shadow:
             Exception: Whatever a plugin's policy raises; ``TimeoutError`` when it takes too long.
         """
         now = verdict.received_at
-        if self._thread is None:
-            step = self.engine.ask(verdict, now)
-        else:
-            step = await self._thread.run(lambda: self.engine.ask(verdict, now))
-        decision = self.engine.take(verdict, now, step)
+        decision = self.engine.take(verdict, now, await self._asking.ask(verdict, now))
         self.opened += decision.kind is NotificationKind.OPENED
         return tuple(change for change in decision.changes if isinstance(change, LevelChanged))
 
+    def reason(self, error: Exception) -> str:
+        """Why it failed, for people."""
+        return self._asking.reason(error)
+
     def close(self) -> None:
         """Let its thread end. Safe twice."""
-        if self._thread is not None:
-            self._thread.close()
+        self._asking.close()
 
 
 class Shadows:
@@ -195,8 +194,7 @@ class Shadows:
         try:
             changes = await shadow.advance(verdict)
         except Exception as error:  # noqa: BLE001 - a policy is somebody else's code
-            kind = "too slow" if isinstance(error, TimeoutError) else type(error).__name__
-            self._failed(shadow, f"{shadow.used.origin}: {kind}: {one_line(str(error))}")
+            self._failed(shadow, shadow.reason(error))
             return []
         self._counts.opened[shadow.used.name] += shadow.opened - opened
         if any(change.source is None for change in changes):

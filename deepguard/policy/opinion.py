@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from deepguard.model import Judgement, Level, Source, Verdict
@@ -11,11 +12,23 @@ from deepguard.thresholds import After, Scores, Thresholds, as_after
 # for the participant nor against, so such a verdict changes no level and breaks no run. That nobody is watching
 # meanwhile is told by coverage. Nor is anybody cleared by a picture that shows nothing: covering the lens must not end
 # an alert.
-LEVEL_OF = {
+LEVEL_OF: Mapping[str, Level] = {
     Judgement.CLEAR: Level.CLEAR,
     Judgement.SUSPICIOUS: Level.SUSPICIOUS,
     Judgement.ALERT: Level.ALERT,
 }
+
+
+def evidence_in(judgement: str, blind: str | None) -> Level | None:
+    """What a verdict speaks for; None when it is no evidence.
+
+    Args:
+        judgement: What the detector said.
+        blind: Why the sample showed nothing, if it did not.
+    """
+    level = LEVEL_OF.get(judgement)
+    return None if blind and level is Level.CLEAR else level
+
 
 Range: TypeAlias = tuple[Level, Level]
 """From the lowest to the highest level that counts toward a rule."""
@@ -111,8 +124,8 @@ class Rules:
         Returns:
             The opinion from now on, and why its level changed; None when the verdict is no evidence.
         """
-        judged = LEVEL_OF.get(verdict.judgement)
-        if judged is None or (verdict.blind is not None and judged is Level.CLEAR):
+        judged = evidence_in(verdict.judgement, verdict.blind)
+        if judged is None:
             return None
         if self._max_age is not None:
             before = self._aged(before, now)
@@ -229,4 +242,4 @@ def _cause(rule: After, within: Range, judged: Level, source: Source, score: flo
     return f"{rule.verdicts} {_KINDS[within]} {noun}s in a row on the {source}{latest}"
 
 
-__all__ = ["LEVEL_OF", "NO_REASON", "Opinion", "Reason", "Rules"]
+__all__ = ["LEVEL_OF", "NO_REASON", "Opinion", "Reason", "Rules", "evidence_in"]

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from deepguard.replay.compare import Comparison
 from deepguard.replay.coverage import Told, seen_in
 from deepguard.replay.outcome import recorded, shadowed
-from deepguard.replay.tally import first_suspicions, first_verdicts
-from deepguard.replay.truth import truths
-from deepguard.replay.work import note_call
+from deepguard.replay.work import compared
 
 if TYPE_CHECKING:
     from deepguard.store.recording import Recording
@@ -71,20 +69,10 @@ def compare_shadows(calls: Iterable[Recording], most: int) -> dict[str, Beside]:
                 if used.failed not in beside.reasons and len(beside.reasons) < 5:
                     beside.reasons.append(used.failed)
                 continue
-            _compare(beside.comparison, recording, used.name)
+            before, after = recorded(recording), shadowed(recording, used.name)
+            tolds = NO_COVERAGE, NO_COVERAGE
+            beside.comparison.add(compared(recording, before, after, seen_in(recording), tolds, most))
     return dict(sorted(found.items()))
-
-
-def _compare(found: Comparison, recording: Recording, shadow: str) -> None:
-    before, after = recorded(recording), shadowed(recording, shadow)
-    seen, truth = seen_in(recording), truths(recording.labels)
-    first, suspected = first_verdicts(recording), first_suspicions(recording)
-    one = Comparison(found.most)
-    for tally, outcome in ((one.before, before), (one.after, after)):
-        tally.take(recording, outcome, first=first, suspected=suspected, truth=truth, seen=seen, told=NO_COVERAGE)
-    one.unreadable += recording.unreadable
-    note_call(one, recording, before, after, (NO_COVERAGE, NO_COVERAGE))
-    found.add(one)
 
 
 __all__ = ["Beside", "Form", "compare_shadows"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deepguard.store.recording import Recording
 
 PART = 50
-"""Calls that are read in one transaction, and played by one process at a time."""
+"""Calls that are played by one process at a time."""
 
 Meant: TypeAlias = "Callable[[sa.Connection, str], str]"
 """Finds the id of the call that somebody means."""
@@ -106,7 +106,15 @@ class StoredCalls:
         """
         from deepguard.store import recordings
 
-        return self._runner.run(self._store.read(lambda db: recordings.read(db, ids, samples=False, shadows=shadows)))
+        async def read() -> list[Recording]:
+            found: list[Recording] = []
+            for few in recordings.chunks(ids):
+                found += await self._store.read(
+                    lambda db, few=few: recordings.read(db, few, samples=False, shadows=shadows)
+                )
+            return found
+
+        return self._runner.run(read())
 
     def close(self) -> None:
         """Close the store."""

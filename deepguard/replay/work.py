@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from deepguard.replay.calls import PART, ExportedCalls, Meant, StoredCalls, Wanted, in_parts
 from deepguard.replay.candidate import Candidate, Named, Played
 from deepguard.replay.compare import Changed, Comparison, Failure, weigh
+from deepguard.replay.coverage import Seen, seen_in, told
 from deepguard.replay.coverage import Told as ToldOf
-from deepguard.replay.coverage import seen_in, told
 from deepguard.replay.crew import Beat, work
 from deepguard.replay.errors import ReplayError
 from deepguard.replay.outcome import Outcome, recorded, same
@@ -111,34 +111,50 @@ class Comparing:
         before, params = recorded(recording), self._plan.coverage
         if self._before is not None:
             before, params = self._before.play(recording, beat.pulse).outcome, self._before.config.coverage
-        seen, truth = seen_in(recording), truths(recording.labels)
-        found = Comparison(self._plan.most)
-        first, suspected = first_verdicts(recording), first_suspicions(recording)
+        seen = seen_in(recording)
         tolds = told(seen, params), told(seen, self._after.config.coverage)
-        for tally, outcome, lost in zip((found.before, found.after), (before, after), tolds, strict=True):
-            tally.take(recording, outcome, first=first, suspected=suspected, truth=truth, seen=seen, told=lost)
-        found.unreadable += recording.unreadable
-        note_call(found, recording, before, after, tolds)
+        found = compared(recording, before, after, seen, tolds, self._plan.most)
         _note_failure(found, recording, played)
         return found
 
 
-def note_call(
-    found: Comparison, recording: Recording, before: Outcome, after: Outcome, tolds: tuple[ToldOf, ToldOf]
-) -> None:
-    """Note in which participants two outcomes of a call differ, and the call, if they do.
+def compared(
+    recording: Recording, before: Outcome, after: Outcome, seen: Seen, tolds: tuple[ToldOf, ToldOf], most: int
+) -> Comparison:
+    """Compare what two policies made of one call.
 
     Args:
-        found: Takes it.
         recording: The call.
-        before: What the one policy made of it.
+        before: What the one made of it.
         after: What the other made of it.
-        tolds: What each would have told of its coverage.
+        seen: The call's coverage.
+        tolds: What each would have told of that.
+        most: How many changed calls are kept with their time lines.
     """
+    found = Comparison(most)
+    truth = truths(recording.labels)
+    first, suspected = first_verdicts(recording), first_suspicions(recording)
+    for tally, outcome, lost in zip((found.before, found.after), (before, after), tolds, strict=True):
+        tally.take(recording, outcome, first=first, suspected=suspected, truth=truth, seen=seen, told=lost)
+    found.unreadable += recording.unreadable
     found.note_participants(before, after)
     if not same(before, after) or tolds[0] != tolds[1]:
-        found.changed.append((recording.call.started_at, recording.call.id))
-        found.shown.append(_changed(recording, before, after, (tolds[0].lost, tolds[1].lost)))
+        call, seconds = recording.call, recording.seconds
+        found.changed.append((call.started_at, call.id))
+        found.shown.append(
+            Changed(
+                weigh(call, before, after, truth),
+                call,
+                seconds,
+                recording.simulated,
+                truth,
+                before,
+                after,
+                (tolds[0].lost, tolds[1].lost),
+                seen.unwatched(call.started_at, call.started_at + seconds),
+            )
+        )
+    return found
 
 
 def compare(plan: Plan, parts: Iterable[Part], *, jobs: int, on_played: Told = lambda _count: None) -> Comparison:
@@ -232,21 +248,6 @@ def jobs_for(count: int | None, custom: bool, asked: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _changed(recording: Recording, before: Outcome, after: Outcome, coverage: tuple[int, int]) -> Changed:
-    truth = truths(recording.labels)
-    return Changed(
-        weigh(recording.call, before, after, truth),
-        recording.call,
-        recording.seconds,
-        recording.simulated,
-        truth,
-        before,
-        after,
-        coverage,
-        seen_in(recording).unwatched(recording.call.started_at, recording.call.started_at + recording.seconds),
-    )
-
-
 def _note_failure(found: Comparison, recording: Recording, played: Played) -> None:
     if played.outcome.failed:
         found.failures.append(Failure(recording.call.started_at, recording.call.id, played.outcome.failed, played.hung))
@@ -258,9 +259,9 @@ __all__ = [
     "Comparing",
     "Plan",
     "compare",
+    "compared",
     "exported",
     "jobs_for",
-    "note_call",
     "read_part",
     "stored",
 ]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from deepguard.model import Level
+from deepguard.policy.opinion import LEVEL_OF, evidence_in
 from deepguard.store.material import CallRow, ChangeRow, VerdictRow
 from deepguard.thresholds import After
-
-_WEIGHT = {"clear": 0, "suspicious": 1, "alert": 2}
-"""Judgements that are evidence; the others are none, and change nothing."""
 
 
 class Basis(NamedTuple):
@@ -38,7 +37,7 @@ class Evidence:
         self._heard: dict[tuple[str, str], list[VerdictRow]] = {}
         self._at: dict[float, list[tuple[tuple[str, str], int]]] = {}
         for one in verdicts:
-            if one.judgement in _WEIGHT:
+            if evidence_in(one.judgement, one.blind) is not None:
                 row = self._heard.setdefault((one.source, one.detector), [])
                 self._at.setdefault(one.at, []).append(((one.source, one.detector), len(row)))
                 row.append(one)
@@ -92,8 +91,8 @@ def _is_timed(change: ChangeRow, call: CallRow | None) -> bool:
 
 
 def _speaks_for(verdict: VerdictRow, change: ChangeRow) -> bool:
-    said, after = _WEIGHT[verdict.judgement], _WEIGHT.get(change.after, 0)
-    return said >= after if after > _WEIGHT.get(change.before, 0) else said <= after
+    said, after = LEVEL_OF[verdict.judgement], LEVEL_OF.get(change.after, Level.CLEAR)
+    return said >= after if after > LEVEL_OF.get(change.before, Level.CLEAR) else said <= after
 
 
 __all__ = ["Basis", "Evidence"]

@@ -17,6 +17,13 @@ def test_the_latest_so_many_of_the_track_that_are_evidence() -> None:
     assert basis_of(change(5, "alert", verdicts=3), heard, call()).verdicts == (1, 3, 5)
 
 
+def test_a_clear_verdict_on_a_picture_that_shows_nothing_is_no_evidence() -> None:
+    first, dark, last = verdicts("clear", "clear", "clear")
+    heard = [first, dark._replace(blind="black_picture"), last]
+    falls = change(3, "clear", before="alert", verdicts=2)
+    assert basis_of(falls, heard, call()).verdicts == (1, 3)
+
+
 def test_other_tracks_and_other_detectors_do_not_count() -> None:
     heard = [
         *verdicts("alert"),
