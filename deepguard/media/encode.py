@@ -53,7 +53,20 @@ def encode_picture(
             cannot be encoded.
     """
     # Scaled before it is converted: that leaves fewer pixels to convert.
-    pixels = to_bgr(_scaled(open_frame(image, size, mode), params.max_edge), layout_of(mode))
+    pixels = open_frame(image, size, mode)
+    return encode_pixels(to_bgr(scaled(pixels, size_within(size, params.max_edge)), layout_of(mode)), params)
+
+
+def encode_pixels(pixels: np.ndarray, params: VideoParams) -> EncodedPicture:
+    """Encode pixels as they are. Blocks; may be called from any thread.
+
+    Args:
+        pixels: Blue, green and red, or grey; shape (height, width, channels).
+        params: Format and quality.
+
+    Raises:
+        MediaError: The picture cannot be encoded.
+    """
     suffix, quality = _ENCODERS[params.format]
     done, encoded = cv2.imencode(suffix, pixels, [quality, params.quality])
     height, width = pixels.shape[:2]
@@ -62,15 +75,21 @@ def encode_picture(
     return EncodedPicture(encoded.tobytes(), width, height, SampleFormat(params.format))
 
 
-def _scaled(pixels: np.ndarray, max_edge: int | None) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    longest = max(width, height)
+def size_within(size: tuple[int, int], max_edge: int | None) -> tuple[int, int]:
+    """The width and height that a picture of ``size`` has after scaling: of the same shape, and never larger."""
+    longest = max(size)
     if max_edge is None or longest <= max_edge:
-        return pixels
+        return size
     factor = max_edge / longest
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def scaled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels, or one plane of them, at a width and height that are no larger than theirs."""
+    if pixels.shape[1::-1] == size:
+        return pixels
     # Each new pixel is the mean of those that it stands for: no false patterns for a detector to find.
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-__all__ = ["EncodedPicture", "encode_picture"]
+__all__ = ["EncodedPicture", "encode_picture", "encode_pixels", "scaled", "size_within"]

@@ -61,6 +61,23 @@ def layout_of(mode: str) -> Layout:
     return layout
 
 
+def refuse_absurd(size: tuple[int, int]) -> None:
+    """Let pass what a camera may send.
+
+    Args:
+        size: Width and height in pixels.
+
+    Raises:
+        MediaError: A picture of that size is not encoded.
+    """
+    width, height = size
+    if width < 1 or height < 1 or max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
+        raise MediaError(
+            f"a picture of {width}x{height} pixels is refused; it must have at least one pixel, at most "
+            f"{MAX_PIXELS // 1_000_000} million, and no edge over {MAX_EDGE}"
+        )
+
+
 def open_frame(image: Any, size: tuple[int, int], mode: str) -> np.ndarray:
     """A frame's bytes as an array, without copying them where that can be.
 
@@ -76,12 +93,8 @@ def open_frame(image: Any, size: tuple[int, int], mode: str) -> np.ndarray:
         MediaError: The mode is unknown, the size is absurd, or the bytes are not as many as both ask for.
     """
     depth = layout_of(mode).depth
+    refuse_absurd(size)
     width, height = size
-    if width < 1 or height < 1 or max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
-        raise MediaError(
-            f"a picture of {width}x{height} pixels is refused; it must have at least one pixel, at most "
-            f"{MAX_PIXELS // 1_000_000} million, and no edge over {MAX_EDGE}"
-        )
     view = memoryview(image)
     expected = width * height * depth
     if view.nbytes != expected:
@@ -100,4 +113,4 @@ def to_bgr(pixels: np.ndarray, layout: Layout) -> np.ndarray:
     return pixels if layout.code is None else cv2.cvtColor(pixels, layout.code)
 
 
-__all__ = ["MAX_EDGE", "MAX_PIXELS", "Layout", "layout_of", "open_frame", "to_bgr"]
+__all__ = ["MAX_EDGE", "MAX_PIXELS", "Layout", "layout_of", "open_frame", "refuse_absurd", "to_bgr"]

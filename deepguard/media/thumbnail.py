@@ -33,9 +33,13 @@ def thumbnail_of(pixels: np.ndarray) -> np.ndarray:
         The same channels, an eighth of the size or less.
     """
     height, width = pixels.shape[:2]
-    factor = min(1 / SCALE, LONGEST_EDGE / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, thumbnail_size((width, height)), interpolation=cv2.INTER_AREA)
+
+
+def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The width and height of the thumbnail of a picture of ``size``."""
+    factor = min(1 / SCALE, LONGEST_EDGE / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def thumbnail_of_frame(image: Any, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
@@ -59,4 +63,4 @@ def is_black(thumbnail: NDArray[np.uint8]) -> bool:
     return bool(np.count_nonzero(thumbnail >= BLACK_BELOW) * 100 < thumbnail.size)
 
 
-__all__ = ["BLACK_BELOW", "LONGEST_EDGE", "SCALE", "is_black", "thumbnail_of", "thumbnail_of_frame"]
+__all__ = ["BLACK_BELOW", "LONGEST_EDGE", "SCALE", "is_black", "thumbnail_of", "thumbnail_of_frame", "thumbnail_size"]
