@@ -17,7 +17,7 @@ from deepguard.guard.guard import Guard
 from deepguard.guard.tasks import end_tasks
 from deepguard.model import Call, Source
 from deepguard.pipeline.messages import send_in_call_messages
-from deepguard.pipeline.tracks import track_id_of
+from deepguard.pipeline.receive.path import ReceivePath
 from deepguard.pipeline.worker import new_transport, new_worker
 from deepguard.runtime import Runtime
 
@@ -72,6 +72,16 @@ class GuardedCall:
         self._in_call_messages = in_call_messages
         self._connected = asyncio.Event()
         self._restarted = asyncio.Event()
+        config = runtime.config
+        self._path = ReceivePath(
+            self.guard,
+            self._participant_id,
+            connection,
+            sources={Source.CAMERA, Source.MICROPHONE} | ({Source.SCREEN} if config.video.screen else set()),
+            counts=runtime.receive_counts,
+            decode_all=config.video.decode == "all",
+            media_timeout=config.coverage.media_timeout,
+        )
         self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
 
     def reconnecting(self) -> None:
@@ -111,16 +121,9 @@ class GuardedCall:
         return end
 
     async def _run_pipeline(self) -> CallEnd:
-        screen = self._runtime.config.video.screen
-        transport = new_transport(self._connection, screen=screen)
+        transport = new_transport(self._connection)
         self._listen(transport)
-        worker = await new_worker(
-            transport,
-            self.guard,
-            participant_id=self._participant_id,
-            screen=screen,
-            track_id=lambda source: track_id_of(self._connection, source),
-        )
+        worker = new_worker(transport)
         runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
         await runner.add_workers(worker)
         running = asyncio.create_task(runner.run(), name=f"deepguard-pipeline-{self.call.id}")
@@ -140,15 +143,14 @@ class GuardedCall:
                 async with asyncio.timeout(PIPELINE_STOP_SECONDS):
                     await runner.cancel()
                     await asyncio.wait({running})
+            await self._path.close()
             await end_tasks(owned)
 
     def _listen(self, transport: SmallWebRTCTransport) -> None:
         @transport.event_handler("on_client_connected")
         async def on_client_connected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
             self._connected.set()
-            # Both are expected from now on: a camera that never sends anything is blind, not absent.
-            for source in (Source.CAMERA, Source.MICROPHONE):
-                self.guard.media.expect(self._participant_id, source, track_id_of(self._connection, source))
+            await self._path.attach()
 
         @transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:

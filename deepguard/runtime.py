@@ -25,6 +25,7 @@ from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.links import AckLinks
 from deepguard.notify.planning import asking
 from deepguard.notify.route import build_routes
+from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.plugins import PluginHost
 from deepguard.store import configurations
 from deepguard.store.store import Store
@@ -44,6 +45,7 @@ class Runtime:
         links: Links by which incidents are acknowledged.
         dispatcher: The way to the notifiers.
         policy_counts: What became of the policies of all calls.
+        receive_counts: What the receive paths of all calls did.
     """
 
     def __init__(self, config: Config, host: PluginHost) -> None:
@@ -73,6 +75,7 @@ class Runtime:
             should_notify=asking(host),
         )
         self.policy_counts = PolicyCounts()
+        self.receive_counts = ReceiveCounts()
         live = config.policy.thresholds
         self._shadows = [
             ShadowSpec(shadow.name, (shadow.thresholds or live).thresholds(), host.apart(shadow.name))

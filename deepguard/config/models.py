@@ -35,6 +35,11 @@ class VideoParams(Section):
         description="Longest edge of a sample in pixels; larger pictures are scaled down. None: as received.",
     )
     screen: bool = Field(default=False, description="Also sample a shared screen.")
+    decode: Literal["sampled", "all"] = Field(
+        default="sampled",
+        description="What is decoded of a WebRTC call's pictures: what samples need, or all of it, which costs some "
+        "thirty times as much.",
+    )
 
 
 class AudioParams(Section):

@@ -20,9 +20,9 @@ from deepguard.guard.roster import Roster
 from deepguard.guard.track import PendingPicture, PictureTrack, SoundTrack, Track
 from deepguard.guard.watch import Watch
 from deepguard.media.audio import AudioChunk
-from deepguard.media.encode import EncodedPicture, encode_picture
+from deepguard.media.encode import EncodedPicture
 from deepguard.media.look import Look, Lookout
-from deepguard.media.thumbnail import thumbnail_of_frame
+from deepguard.media.picture import Picture, RawPicture
 from deepguard.model import Sample, SampleFormat, SampleOutcome, Source
 
 TrackId: TypeAlias = str | Callable[[], str]
@@ -105,7 +105,7 @@ class Intake:
         mode: str,
         track_id: TrackId,
     ) -> bool:
-        """Offer a frame. One that is not due costs next to nothing; a due one is encoded off the event loop.
+        """Offer a raw frame. One that is not due costs next to nothing; a due one is encoded off the event loop.
 
         Args:
             participant_id: Untrusted text.
@@ -127,7 +127,32 @@ class Intake:
         track.facts.last_media = now
         if not self.is_open or not track.sampler.due(now):
             return False
-        picture = PendingPicture(_new_sample_id(), image, size, mode, time.time(), now)
+        self._take_picture(participant_id, track, RawPicture(image, size, mode), now, time.time())
+        return True
+
+    def offer_due(self, participant_id: str, track: PictureTrack, picture: Picture, captured_at: float) -> bool:
+        """Offer a picture that was got because one is due; it is encoded off the event loop.
+
+        Args:
+            participant_id: Whose track, as ``expect`` took it.
+            track: The track, as ``expect`` gave it.
+            picture: The picture.
+            captured_at: When it came (Unix).
+
+        Returns:
+            Whether one was due.
+        """
+        now = time.monotonic()
+        track.facts.last_media = now
+        if not self.is_open or not track.sampler.due(now):
+            return False
+        self._take_picture(participant_id, track, picture, now, captured_at)
+        return True
+
+    def _take_picture(
+        self, participant_id: str, track: PictureTrack, found: Picture, now: float, captured_at: float
+    ) -> None:
+        picture = PendingPicture(_new_sample_id(), found, captured_at, now)
         self._take(participant_id, track, picture.sample_id, now, picture.captured_at)
         if not track.encoding:
             track.encoding = True
@@ -138,9 +163,17 @@ class Intake:
             if track.pending is not None:
                 self._drop(participant_id, track, track.pending.sample_id, "a newer picture took its place")
             track.pending = picture
-        return True
 
-    def offer_audio(self, participant_id: str, pcm: bytes, sample_rate: int, channels: int, track_id: TrackId) -> None:
+    def offer_audio(
+        self,
+        participant_id: str,
+        pcm: bytes,
+        sample_rate: int,
+        channels: int,
+        track_id: TrackId,
+        *,
+        at: float | None = None,
+    ) -> None:
         """Offer audio; it is kept only while somebody speaks and a sample may be due.
 
         Args:
@@ -149,14 +182,16 @@ class Intake:
             sample_rate: Hz.
             channels: 1 or 2.
             track_id: The transport's id of the track.
+            at: When its first sample was captured (Unix). None: its last one just now.
         """
         track = self._microphone(participant_id, track_id)
         if track is None or not self.is_open:
             return
         track.facts.last_media = time.monotonic()
         try:
-            seconds = len(pcm) / (2 * channels * sample_rate)
-            chunks = track.cutter.feed(pcm, sample_rate, channels, time.time() - seconds)
+            if at is None:
+                at = time.time() - len(pcm) / (2 * channels * sample_rate)
+            chunks = track.cutter.feed(pcm, sample_rate, channels, at)
         except (MediaError, ZeroDivisionError) as error:
             self.unusable_audio += 1
             if self.unusable_audio == 1:
@@ -164,23 +199,29 @@ class Intake:
             return
         self._submit_chunks(participant_id, track, chunks)
 
-    def speech_started(self, participant_id: str, track_id: TrackId) -> None:
+    def speech_started(self, participant_id: str, track_id: TrackId, *, at: float | None = None) -> None:
         """Note that a participant began to speak.
 
         Args:
             participant_id: Untrusted text.
             track_id: The transport's id of the track.
+            at: When it was noticed, on the clock of ``offer_audio``. None: now.
         """
         track = self._microphone(participant_id, track_id)
         if track is not None:
             track.facts.heard_speech = True
-            track.cutter.speech_started(time.time())
+            track.cutter.speech_started(time.time() if at is None else at)
 
-    def speech_stopped(self, participant_id: str) -> None:
-        """Note that a participant stopped speaking: the tail of the utterance is cut."""
+    def speech_stopped(self, participant_id: str, *, at: float | None = None) -> None:
+        """Note that a participant stopped speaking: the tail of the utterance is cut.
+
+        Args:
+            participant_id: Untrusted text.
+            at: When it was noticed, on the clock of ``offer_audio``. None: now.
+        """
         track = self._roster.microphone(participant_id)
         if track is not None:
-            self._submit_chunks(participant_id, track, track.cutter.speech_stopped(time.time()))
+            self._submit_chunks(participant_id, track, track.cutter.speech_stopped(time.time() if at is None else at))
 
     def _microphone(self, participant_id: str, track_id: TrackId) -> SoundTrack | None:
         track = self._roster.microphone(participant_id)
@@ -267,9 +308,8 @@ class Intake:
 
 
 def _measure_and_encode(picture: PendingPicture, lookout: Lookout, params: VideoParams) -> tuple[Look, EncodedPicture]:
-    thumbnail = thumbnail_of_frame(picture.image, picture.size, picture.mode)
-    look = lookout.see(thumbnail, picture.offered_at)
-    return look, encode_picture(picture.image, picture.size, picture.mode, params)
+    look = lookout.see(picture.picture.thumbnail(), picture.offered_at)
+    return look, picture.picture.encode(params)
 
 
 def _new_sample_id() -> str:

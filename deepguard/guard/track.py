@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deepguard.config.models import AudioParams, VideoParams
@@ -9,11 +10,16 @@ from deepguard.guard.coverage import TrackFacts
 from deepguard.guard.ledger import SampleLedger
 from deepguard.media.audio import AudioCutter
 from deepguard.media.look import Lookout
+from deepguard.media.picture import Picture
 from deepguard.media.sampler import VideoSampler
 from deepguard.model import BlindReason, Coverage, Level, Source
 from deepguard.policy.blindness import Blindness
 
 STARTING = Coverage(BlindReason.STARTING)
+
+
+def _nobody_asks() -> None:
+    pass
 
 
 class Track:
@@ -28,6 +34,7 @@ class Track:
         coverage: Its coverage.
         disagreement: What its detectors say where they differ; empty while they agree.
         blindness: How long it has been blind, and whether notifiers were told.
+        on_schedule: Called when it is to be sampled at another rate from now on, or all over.
     """
 
     def __init__(self, source: Source, track_id: str, now: float) -> None:
@@ -46,6 +53,7 @@ class Track:
         self.disagreement = ""
         self.coverage = STARTING
         self.blindness = Blindness()
+        self.on_schedule: Callable[[], None] = _nobody_asks
 
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place: the participant connected anew. Its level stays, its coverage does not.
@@ -56,6 +64,7 @@ class Track:
         """
         self.track_id = track_id
         self.facts.start_over(now)
+        self.on_schedule()
 
     def set_burst(self, burst: bool) -> None:
         """Sample at the burst rate, or at the normal one."""
@@ -68,17 +77,13 @@ class PendingPicture:
 
     Attributes:
         sample_id: The id that the sample will have.
-        image: Raw pixels.
-        size: Width and height in pixels.
-        mode: Pixel format.
+        picture: The frame.
         captured_at: When it was captured.
         offered_at: The same, in monotonic seconds.
     """
 
     sample_id: str
-    image: bytes
-    size: tuple[int, int]
-    mode: str
+    picture: Picture
     captured_at: float
     offered_at: float
 
@@ -106,22 +111,24 @@ class PictureTrack(Track):
 
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place; its first picture is due at once."""
-        super().start_over(track_id, now)
         self.lookout = Lookout()
         burst = self.sampler.burst
         self.sampler = VideoSampler(self.params)
         self.set_burst(burst)
+        super().start_over(track_id, now)
 
     def set_burst(self, burst: bool) -> None:
         """Sample at ``burst_fps``, or at ``normal_fps``."""
         self.sampler.burst = burst
         self.facts.sample_period = self.sampler.period
+        self.on_schedule()
 
     def update(self, params: VideoParams) -> None:
         """Sample by other parameters from now on."""
         self.params = params
         self.sampler.update(params)
         self.facts.sample_period = self.sampler.period
+        self.on_schedule()
 
 
 class SoundTrack(Track):
@@ -138,16 +145,18 @@ class SoundTrack(Track):
 
     def start_over(self, track_id: str, now: float) -> None:
         """Follow another track in its place; what was being said on the last one does not go on."""
-        super().start_over(track_id, now)
         self.cutter.reset()
+        super().start_over(track_id, now)
 
     def set_burst(self, burst: bool) -> None:
         """Sample every ``burst_interval`` seconds of speech, or every ``interval``."""
         self.cutter.burst = burst
+        self.on_schedule()
 
     def update(self, params: AudioParams) -> None:
         """Sample by other parameters from now on."""
         self.cutter.update(params)
+        self.on_schedule()
 
 
 @dataclass(slots=True)

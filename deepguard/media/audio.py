@@ -80,6 +80,16 @@ class AudioCutter:
         self._params = params
         self._start_over()
 
+    @property
+    def due_at(self) -> float:
+        """From when on speech begins a chunk, on the clock of ``feed``; in the past when it does already."""
+        return self._last_at + (self._params.burst_interval if self.burst else self._params.interval)
+
+    @property
+    def cutting(self) -> bool:
+        """Whether a chunk was begun and waits for its end."""
+        return self._begun
+
     def update(self, params: AudioParams) -> None:
         """Cut by other parameters from now on."""
         self._params = params
@@ -201,7 +211,7 @@ class AudioCutter:
 
     def _skip_until_due(self) -> None:
         """Let go of what lies within the interval; the first sample after it begins a chunk."""
-        due_at = self._last_at + (self._params.burst_interval if self.burst else self._params.interval)
+        due_at = self.due_at
         while self._pending:
             while len(self._clock) > 1 and self._clock[1][0] <= self._position:
                 self._clock.popleft()

@@ -39,6 +39,11 @@ class VideoSampler:
         self._apply()
 
     @property
+    def due_at(self) -> float:
+        """When the next frame is due, in monotonic seconds; in the past when it is due already."""
+        return self._due_at
+
+    @property
     def period(self) -> float:
         """Seconds from one slot to the next, at the present rate."""
         return self._period

@@ -14,6 +14,7 @@ from pipecat.transports.smallwebrtc.connection import IceServer, SmallWebRTCConn
 
 from deepguard.call import GuardedCall
 from deepguard.guard.calls import new_call
+from deepguard.pipeline.receive.connection import ReceiveOnlyConnection
 from deepguard.runtime import Runtime
 from deepguard.server.bodies import Candidate, Candidates, Offer, Start
 from deepguard.server.sessions import Session, Sessions
@@ -114,7 +115,7 @@ def offers_router(runtime: Runtime, sessions: Sessions, *, playground: bool) -> 
         if sessions.full:
             raise HTTPException(503, FULL)
         session.connecting = True
-        connection = SmallWebRTCConnection(ice_servers)
+        connection = ReceiveOnlyConnection(ice_servers)
         try:
             with refusing_sdp():
                 await connection.initialize(offer.sdp, offer.type)

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from aiortc import RTCRtpCodecParameters
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from av import AudioFrame, AudioResampler
 
 from deepguard.media.pcm import OUT_RATE
+from deepguard.pipeline.receive.internals import EncodedFrame
 
 # What RTP timestamps count to before they start anew.
 _TURN = 2**32
 
 
-class EncodedAudio(NamedTuple):
-    """One packet of a microphone.
-
-    Attributes:
-        codec: What it is encoded with.
-        data: Its payload. Never logged.
-        timestamp: RTP timestamp of its first sample, in units of ``codec.clockRate``.
-    """
-
-    codec: RTCRtpCodecParameters
-    data: bytes
-    timestamp: int
-
-
-Packet: TypeAlias = EncodedAudio | AudioFrame
+Packet: TypeAlias = EncodedFrame | AudioFrame
 """What comes of a microphone: encoded, or as aiortc has decoded it."""
 
 
@@ -54,7 +40,7 @@ class AudioStream:
             ValueError: Nothing decodes it.
         """
         self.kind = kind_of(first)
-        self._decoder = get_decoder(first.codec) if isinstance(first, EncodedAudio) else None
+        self._decoder = get_decoder(first.codec) if isinstance(first, EncodedFrame) else None
         self.begins = 0.0
         self._resampler = AudioResampler("s16", "mono", OUT_RATE)
         # The timestamp that follows; None before the first sound, which also tells its shape.
@@ -74,11 +60,11 @@ class AudioStream:
 
     def gap_before(self, packet: Packet) -> float:
         """Seconds between what was taken and a packet of this kind; below zero when it begins before that ends."""
-        timestamp = packet.timestamp if isinstance(packet, EncodedAudio) else packet.pts
+        timestamp = packet.timestamp if isinstance(packet, EncodedFrame) else packet.pts
         if self._due is None or timestamp is None:
             return 0.0
         ticks = timestamp - self._due
-        if isinstance(packet, EncodedAudio):
+        if isinstance(packet, EncodedFrame):
             # What is less than half a turn ahead is ahead, the rest is behind.
             ticks = (ticks + _TURN // 2) % _TURN - _TURN // 2
         return ticks / _clock_of(packet)
@@ -144,7 +130,7 @@ class AudioStream:
         self._given += len(pcm) // 2
         return pcm, at
 
-    def _decode(self, packet: EncodedAudio) -> list[AudioFrame]:
+    def _decode(self, packet: EncodedFrame) -> list[AudioFrame]:
         # Nothing at all would tell the decoder that the stream has ended, and it would take no more.
         if self._decoder is None or not packet.data:
             raise ValueError("there is nothing to decode")
@@ -166,17 +152,17 @@ class AudioStream:
 
 def kind_of(packet: Packet) -> tuple[object, ...]:
     """What has to be the same for two packets to be of one stream."""
-    if isinstance(packet, EncodedAudio):
+    if isinstance(packet, EncodedFrame):
         return packet.codec.mimeType.lower(), packet.codec.clockRate
     return packet.format.name, packet.layout.name, packet.sample_rate, packet.time_base
 
 
 def _clock_of(packet: Packet) -> float:
     """How many units of a packet's timestamps are a second."""
-    if isinstance(packet, EncodedAudio):
+    if isinstance(packet, EncodedFrame):
         return packet.codec.clockRate
     tick = packet.time_base
     return tick.denominator / tick.numerator if tick else packet.sample_rate
 
 
-__all__ = ["AudioStream", "EncodedAudio", "Packet", "kind_of"]
+__all__ = ["AudioStream", "Packet", "kind_of"]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from av.error import FFmpegError
 
 from deepguard.media.pcm import OUT_RATE
-from deepguard.pipeline.receive.decoding import AudioStream, EncodedAudio, Packet, kind_of
+from deepguard.pipeline.receive.decoding import AudioStream, Packet, kind_of
 from deepguard.pipeline.receive.voice import VoiceActivity
 
 LONGEST_SILENCE = 0.5
@@ -206,7 +206,6 @@ __all__ = [
     "MOST_SECONDS",
     "NO_MORE",
     "Ear",
-    "EncodedAudio",
     "Heard",
     "Packet",
     "Sound",

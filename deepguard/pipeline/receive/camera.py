@@ -1,0 +1,316 @@
+"""Takes pictures from one video track, and decodes no more of it than they need.
+
+Between two samples nothing is let through. Shortly before one is due, the gate is opened and the sender is asked for a
+keyframe; that one and the frames which make it good are decoded, and the last of them is the sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiortc import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from av import VideoFrame
+from loguru import logger
+
+from deepguard.errors import MediaError
+from deepguard.guard.encoder import encoder_threads
+from deepguard.guard.intake import Intake
+from deepguard.guard.track import PictureTrack
+from deepguard.media.picture import FramePicture
+from deepguard.pipeline.receive.clip import Clip, decode_last
+from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
+from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.internals import EncodedFrame, Receiver
+from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
+from deepguard.pipeline.receive.settling import Pace
+
+REPEAT_SECONDS = 0.3
+"""A request that brought nothing for so long is repeated, then after twice as long, and so on."""
+
+REQUESTS = 4
+"""How often a sender is asked before it is taken to ignore it: for 4.5 seconds in all."""
+
+REST_SECONDS = 10.0
+"""So far apart are requests to a sender that ignored them all, while its track waits for any keyframe."""
+
+RETRY_SECONDS = 60.0
+"""After so long a sender that ignored requests is tried again."""
+
+LATE_SECONDS = 0.3
+"""A picture that is due waits no longer for frames that would make it better."""
+
+ANSWER_SECONDS = 1.0
+"""So soon the answer to a request is expected from a sender that is tried again."""
+
+MOST_FRAMES = 150
+"""Frames that are kept while it is not yet known whether the sender answers requests."""
+
+
+_WHY = {
+    Fallback.CONFIGURED: "the configuration asks for it",
+    Fallback.CODEC: "nobody can tell this codec's keyframes from other frames",
+    Fallback.IGNORED: "the sender answers no request for a keyframe",
+    Fallback.RATE: "samples are due too often for a keyframe each",
+}
+
+
+class IgnoredError(Exception):
+    """The sender answered no request for a keyframe."""
+
+
+class Camera:
+    """Takes pictures from one video track.
+
+    Attributes:
+        fallback: Why all of it is decoded now; None while only samples are.
+    """
+
+    def __init__(
+        self,
+        participant_id: str,
+        track: PictureTrack,
+        intake: Intake,
+        gate: Gate,
+        receiver: Receiver,
+        *,
+        counts: ReceiveCounts,
+        decode_all: bool,
+    ) -> None:
+        """Prepare; ``run`` begins.
+
+        Args:
+            participant_id: Whose track.
+            track: The track, as the guard follows it.
+            intake: Where pictures go.
+            gate: Lets its packets through.
+            receiver: Where its frames come from.
+            counts: What is counted.
+            decode_all: Whether all of it is to be decoded, whatever it costs.
+        """
+        self.fallback: Fallback | None = None
+        self._participant_id = participant_id
+        self._track = track
+        self._intake = intake
+        self._gate = gate
+        self._receiver = receiver
+        self._counts = counts
+        self._decode_all = decode_all
+        self._pace = Pace()
+        self._clip = Clip()
+        self._keyframes = 0
+        self._first_decoded: int | None = None
+        self._codec: RTCRtpCodecParameters | None = None
+        self._news = asyncio.Event()
+        self._ended = False
+        receiver.tap(self._take, self._on_ended)
+        track.on_schedule = self._news.set
+
+    async def run(self) -> None:
+        """Take pictures until the track ends."""
+        try:
+            if self._decode_all:
+                await self._decode(Fallback.CONFIGURED)
+            await self._prove()
+            while True:
+                if not self._pace.carries(self._track.sampler.period):
+                    await self._decode(Fallback.RATE)
+                try:
+                    await self._sample()
+                except IgnoredError:
+                    await self._decode(Fallback.IGNORED)
+        except MediaStreamError:
+            return
+
+    # -- samples from keyframes ----------------------------------------------------------------------------------
+
+    async def _prove(self) -> None:
+        """Take the first picture, and see whether the sender answers before everything else is let go."""
+        self._gate.open()
+        try:
+            await self._keyframe()
+            await self._hand_over(await self._settled())
+            await self._keyframe()
+        except IgnoredError:
+            await self._decode(Fallback.IGNORED)
+        self._close()
+
+    async def _sample(self) -> None:
+        while (early := self._track.sampler.due_at - self._pace.lead - time.monotonic()) > 0:
+            await self._wait(early)
+            if not self._pace.carries(self._track.sampler.period):
+                return
+        self._gate.open()
+        await self._keyframe()
+        clip = await self._settled()
+        self._close()
+        await self._hand_over(clip)
+
+    def _close(self) -> None:
+        self._gate.close()
+        self._clip = Clip()
+
+    async def _keyframe(self) -> None:
+        """Ask for a keyframe until one comes.
+
+        Raises:
+            IgnoredError: None did, though other packets did.
+        """
+        before, began = self._keyframes, time.monotonic()
+        pause, asked = REPEAT_SECONDS, 0
+        while self._keyframes == before:
+            if self._codec is not None and self._codec.name not in CODECS:
+                await self._decode(Fallback.CODEC)
+            if self._gate.ssrc is None or self._gate.last_seen < time.monotonic() - 2 * pause:
+                # Nothing comes at all: a camera that is off ignores nobody.
+                await self._gate.seen()
+                began, pause, asked = time.monotonic(), REPEAT_SECONDS, 0
+            if asked == REQUESTS:
+                self._counts.keyframes_ignored += 1
+                raise IgnoredError
+            asked += 1
+            await self._ask()
+            until = time.monotonic() + pause
+            while self._keyframes == before and (left := until - time.monotonic()) > 0:
+                await self._wait(left)
+            pause *= 2
+        self._counts.keyframes_came += 1
+        self._pace.note_answer(time.monotonic() - began)
+
+    async def _ask(self) -> None:
+        if self._gate.ssrc is not None:
+            self._counts.keyframes_asked += 1
+            await self._receiver.ask_for_keyframe(self._gate.ssrc)
+
+    async def _settled(self) -> Clip:
+        """Wait until a picture is due, and the one that there is as good as the stream's are."""
+        sampler = self._track.sampler
+        latest = max(time.monotonic(), sampler.due_at) + LATE_SECONDS
+        while (now := time.monotonic()) < latest:
+            due = now >= sampler.due_at
+            if due and self._clip.settled >= self._pace.settling:
+                break
+            await self._wait((latest if due else sampler.due_at) - now)
+        clip = Clip(list(self._clip.frames))
+        self._pace.note_frames(clip.sizes, clip.seconds)
+        return clip
+
+    async def _hand_over(self, clip: Clip) -> None:
+        came = time.time()
+        try:
+            frame = await asyncio.get_running_loop().run_in_executor(encoder_threads(), decode_last, clip.frames)
+        except MediaError as error:
+            self._counts.undecodable += 1
+            logger.debug("{}", error)
+            return
+        self._pace.pixels = frame.width * frame.height
+        self._offer(frame, came)
+
+    def _offer(self, frame: VideoFrame, came: float) -> None:
+        due_at = self._track.sampler.due_at
+        if self._intake.offer_due(self._participant_id, self._track, FramePicture(frame), came) and due_at > 0:
+            self._counts.note_late(time.monotonic() - due_at)
+
+    # -- everything decoded --------------------------------------------------------------------------------------
+
+    async def _decode(self, why: Fallback) -> None:
+        """Have everything decoded, as long as there is a reason to.
+
+        Raises:
+            MediaStreamError: The track ended.
+        """
+        self.fallback = why
+        self._counts.fallbacks[why] += 1
+        log = logger.debug if why in (Fallback.CONFIGURED, Fallback.RATE) else logger.warning
+        log("All of the {} of {} is decoded from now on: {}", self._track.source, self._participant_id, _WHY[why])
+        self._first_decoded = None
+        waiting = self._clip.frames
+        self._clip = Clip()
+        if waiting:
+            for frame in waiting:
+                self._decode_frame(frame)
+        else:
+            self._gate.open()
+        try:
+            await self._decode_while_needed(why)
+        finally:
+            self.fallback = None
+            self._close()
+
+    async def _decode_while_needed(self, why: Fallback) -> None:
+        ask_at = time.monotonic()
+        retry_at = ask_at + RETRY_SECONDS
+        answer_by, before = 0.0, 0
+        while True:
+            now = time.monotonic()
+            if why is Fallback.RATE and self._pace.carries(self._track.sampler.period):
+                return
+            if now < answer_by and self._keyframes > before:
+                return  # it answers after all
+            if self._first_decoded is None and now >= ask_at:
+                ask_at = now + REST_SECONDS
+                await self._ask()
+            elif why is Fallback.IGNORED and now >= retry_at:
+                retry_at, answer_by, before = now + RETRY_SECONDS, now + ANSWER_SECONDS, self._keyframes
+                await self._ask()
+            await self._next_picture()
+
+    async def _next_picture(self) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                frame = await self._receiver.receiver.track.recv()
+        except TimeoutError:
+            return
+        # What a decoder gives that was asked to at another time is no picture of now.
+        if self._first_decoded is None or frame.pts is None or frame.pts < self._first_decoded:
+            return
+        if isinstance(frame, VideoFrame) and time.monotonic() >= self._track.sampler.due_at:
+            self._pace.pixels = frame.width * frame.height
+            self._offer(frame, time.time())
+
+    def _decode_frame(self, frame: EncodedFrame) -> None:
+        if self._first_decoded is None:
+            if frame.codec.name in CODECS and not is_keyframe(frame.codec.name, frame.data):
+                return
+            self._first_decoded = frame.timestamp
+        self._receiver.decode(frame)
+
+    # -- what happens --------------------------------------------------------------------------------------------
+
+    def _take(self, frame: EncodedFrame) -> None:
+        self._codec = frame.codec
+        keyframe = is_keyframe(frame.codec.name, frame.data)
+        if keyframe:
+            self._keyframes += 1
+        if self.fallback is not None:
+            self._decode_frame(frame)
+            return
+        if keyframe:
+            self._clip = Clip([frame])
+        elif self._clip.frames and len(self._clip.frames) < MOST_FRAMES:
+            self._clip.frames.append(frame)
+        self._news.set()
+
+    def _on_ended(self) -> None:
+        self._ended = True
+        self._news.set()
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for news, for so long at most.
+
+        Raises:
+            MediaStreamError: The track ended.
+        """
+        if not self._ended:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+        if self._ended:
+            raise MediaStreamError
+
+
+__all__ = ["Camera", "IgnoredError"]

@@ -1,0 +1,73 @@
+"""A keyframe and what came after it, as it came; decoded only when a picture is wanted of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from av import CodecContext, Packet, VideoFrame
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+
+from deepguard.errors import MediaError
+from deepguard.pipeline.receive.internals import EncodedFrame
+
+CLOCK = 90_000
+"""RTP's, of video: ticks a second."""
+
+_DECODERS = {"VP8": "vp8", "H264": "h264"}
+
+
+@dataclass(slots=True)
+class Clip:
+    """Frames of one track that follow each other without a gap.
+
+    Attributes:
+        frames: The keyframe, and those after it.
+    """
+
+    frames: list[EncodedFrame] = field(default_factory=list, repr=False)
+
+    @property
+    def settled(self) -> int:
+        """How many frames came after the keyframe."""
+        return len(self.frames) - 1
+
+    @property
+    def seconds(self) -> float:
+        """From the keyframe's time to the last frame's, as the sender counts it."""
+        return (self.frames[-1].timestamp - self.frames[0].timestamp) / CLOCK
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each frame."""
+        return [len(frame.data) for frame in self.frames]
+
+
+def decode_last(frames: list[EncodedFrame]) -> VideoFrame:
+    """Decode a clip, and give its last picture. Blocks; may be called from any thread.
+
+    The decoder lives only as long as this: one for each call would hold some megabytes of pictures.
+
+    Args:
+        frames: A keyframe and those after it; not all of them need to be sound.
+
+    Raises:
+        MediaError: No picture could be decoded.
+    """
+    codec: VideoCodecContext = CodecContext.create(_DECODERS[frames[0].codec.name], "r")  # type: ignore[assignment]
+    # Threads of its own would cost more than the few frames.
+    codec.thread_count = 1
+    last: VideoFrame | None = None
+    reason = "nothing came out of the decoder"
+    # At the end, what the decoder held back to put frames in order.
+    for packet in (*(Packet(frame.data) for frame in frames), None):
+        try:
+            last = next(reversed(codec.decode(packet)), last)
+        except FFmpegError as error:
+            reason = str(error)
+    if last is None:
+        raise MediaError(f"a {frames[0].codec.name} picture could not be decoded: {reason}")
+    return last
+
+
+__all__ = ["CLOCK", "Clip", "decode_last"]

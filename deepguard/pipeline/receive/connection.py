@@ -1,0 +1,20 @@
+"""A WebRTC connection that receives and sends nothing."""
+
+from __future__ import annotations
+
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+
+
+class ReceiveOnlyConnection(SmallWebRTCConnection):
+    """Answers offers so that nothing is sent back: a silent track costs its encoder, and a packet every 20 ms.
+
+    For calls in whose pipeline nobody speaks or shows anything.
+    """
+
+    def force_transceivers_to_send_recv(self) -> None:
+        """Have every track received only; what Pipecat calls before it answers."""
+        for transceiver in self.pc.getTransceivers():
+            transceiver.direction = "recvonly"
+
+
+__all__ = ["ReceiveOnlyConnection"]

@@ -1,0 +1,159 @@
+"""The gates of one peer connection, put up as early on a packet's way as the platform allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from aiortc import RTCPeerConnection
+from aiortc.rtp import RtpPacket
+from loguru import logger
+
+from deepguard.pipeline.receive import kernel
+from deepguard.pipeline.receive.counts import ReceiveLevel
+from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, abilities, datagrams, receiver_of
+from deepguard.pipeline.receive.rtp import audio_level, is_rtp, payload_type, sequence_number, ssrc
+
+MASKS = {"audio": 15, "video": 63}
+"""While a gate is closed, every 16th packet of sound and every 64th of pictures still arrive, some three a second: they
+tell that the track lives, and let the sender have its reports."""
+
+
+class Gates:
+    """Puts up the gates of one peer connection.
+
+    Attributes:
+        level: Where packets are dropped.
+    """
+
+    def __init__(self, pc: RTCPeerConnection, patience: float, most: ReceiveLevel) -> None:
+        """Prepare; ``put_up`` begins.
+
+        Args:
+            pc: The peer connection, connected.
+            patience: Seconds without a packet after which the kernel is to let all through, to see whether any come.
+            most: The earliest level that is tried.
+        """
+        self.level = ReceiveLevel.PACKET
+        self._pc = pc
+        self._patience = patience
+        self._most = most
+        self._gates: list[Gate] = []
+        self._by_kind: dict[int, list[Gate]] = {}
+        self._by_ssrc: dict[int, Gate] = {}
+        self._of_receiver: dict[int, Gate] = {}
+        self._masks: dict[Gate, int] = {}
+        self._peeking: set[Gate] = set()
+        self._sockets: list[Datagrams] = []
+        self._dropped: dict[int, int] = {}
+
+    def put_up(self, gates: Sequence[tuple[Gate, Receiver]]) -> None:
+        """Put gates up at the best level there is.
+
+        Args:
+            gates: Each with where its packets go.
+        """
+        for gate, receiver in gates:
+            self._gates.append(gate)
+            self._of_receiver[id(receiver.receiver)] = gate
+            self._masks[gate] = MASKS["audio" if gate.source.is_audio else "video"]
+            for kind in gate.kinds | gate.repair_kinds:
+                self._by_kind.setdefault(kind, []).append(gate)
+        if self._most is ReceiveLevel.PACKET or abilities().missing_datagrams:
+            for gate, receiver in gates:
+                receiver.hook(_at_packets(gate))
+            return
+        self.level = ReceiveLevel.DATAGRAM
+        self._sockets = list(datagrams(self._pc))
+        for socket in self._sockets:
+            socket.hook(self._at_datagrams(socket))
+        if self._most is ReceiveLevel.KERNEL and all(socket.descriptor is not None for socket in self._sockets):
+            self.level = ReceiveLevel.KERNEL
+            self.changed()
+
+    def changed(self) -> None:
+        """Have the kernel drop what no gate lets through."""
+        if self.level is not ReceiveLevel.KERNEL:
+            return
+        for gate in self._gates:
+            gate.drop(0 if gate.is_open or gate in self._peeking else self._masks[gate])
+        # A type that several tracks share is dropped when none of them wants it.
+        smallest = {kind: min(gate.mask for gate in gates) for kind, gates in self._by_kind.items()}
+        dropped = {kind: mask for kind, mask in smallest.items() if mask}
+        if dropped == self._dropped:
+            return
+        self._dropped = dropped
+        try:
+            for socket in self._sockets:
+                if socket.descriptor is not None:
+                    kernel.attach(socket.descriptor, dropped)
+        except kernel.KernelFilterError as error:
+            logger.debug("Packets are dropped after the kernel: {}", error)
+            self.level = ReceiveLevel.DATAGRAM
+            for gate in self._gates:
+                gate.drop(0)
+
+    def look(self) -> None:
+        """See whether what the kernel drops still comes; called a few times a second."""
+        if self.level is not ReceiveLevel.KERNEL:
+            return
+        now = time.monotonic()
+        for gate in self._gates:
+            if gate.is_open or now - gate.last_seen < self._patience:
+                self._peeking.discard(gate)
+            elif gate not in self._peeking:
+                # Perhaps there are too few to see any: all are let through until one was seen, and then more of them.
+                self._peeking.add(gate)
+                self._masks[gate] >>= 1
+        self.changed()
+
+    def _gate_of(self, kind: int, source: int) -> Gate | None:
+        gates = self._by_kind.get(kind)
+        if gates is None:
+            return None
+        if len(gates) == 1:
+            return gates[0]
+        # Camera and screen share their payload types.
+        gate = self._by_ssrc.get(source)
+        if gate is None and (receiver := receiver_of(self._pc, source)) is not None:
+            gate = self._of_receiver.get(id(receiver))
+            if gate is not None:
+                self._by_ssrc[source] = gate
+        return gate
+
+    def _at_datagrams(self, socket: Datagrams) -> Callable[[bytes], bool]:
+        def takes(data: bytes) -> bool:
+            if not is_rtp(data):
+                return True
+            kind, source = payload_type(data), ssrc(data)
+            gate = self._gate_of(kind, source)
+            if gate is None:
+                return True
+            if not gate.admit(kind, sequence_number(data), source):
+                return False
+            if gate.level_id is None or not gate.is_open:
+                return True
+            through = gate.sift(data, sequence_number(data), source, audio_level(data, gate.level_id))
+            for earlier in through[:-1]:
+                socket.give(earlier)
+            return bool(through)
+
+        return takes
+
+
+def _at_packets(gate: Gate) -> Callable[[PacketHandler], PacketHandler]:
+    def wrap(handle: PacketHandler) -> PacketHandler:
+        async def handle_admitted(packet: RtpPacket, arrival_time_ms: int) -> None:
+            if not gate.admit(packet.payload_type, packet.sequence_number, packet.ssrc) or not gate.is_open:
+                return
+            level = packet.extensions.audio_level
+            for each in gate.sift(packet, packet.sequence_number, packet.ssrc, level[1] if level else None):
+                await handle(each, arrival_time_ms)
+
+        return handle_admitted
+
+    return wrap
+
+
+__all__ = ["MASKS", "Gates"]

@@ -1,0 +1,281 @@
+"""The private parts of aiortc and aioice that the receive path uses: here, and nowhere else.
+
+Everything above asks ``abilities`` first, which looks whether all of it is there; what is not is gone without.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+from aioice.ice import StunProtocol
+from aiortc import (
+    RTCCertificate,
+    RTCDtlsTransport,
+    RTCIceGatherer,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+)
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+
+_PREFIX = "_RTCRtpReceiver__"
+_QUEUE = _PREFIX + "decoder_queue"
+_JITTER_BUFFER = _PREFIX + "jitter_buffer"
+_NACKS = _PREFIX + "nack_generator"
+_ESTIMATOR = _PREFIX + "remote_bitrate_estimator"
+_STATISTICS = _PREFIX + "remote_streams"
+_OWN_SSRC = _PREFIX + "rtcp_ssrc"
+_CAPACITY = 512
+"""Packets in a jitter buffer: a keyframe of 600 KB."""
+
+
+class EncodedFrame(NamedTuple):
+    """A frame of a track, put together from its packets.
+
+    Attributes:
+        codec: What it is encoded with.
+        data: The encoded bytes: untrusted.
+        timestamp: RTP's, in units of the codec's clock, from 0 at the track's first frame.
+    """
+
+    codec: RTCRtpCodecParameters
+    data: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What of the private parts is there.
+
+    Attributes:
+        missing_receiver: What a receiver lacks; nothing when encoded frames can be taken from it.
+        missing_datagrams: What an ICE connection lacks; nothing when datagrams can be seen before they are decrypted.
+    """
+
+    missing_receiver: tuple[str, ...] = ()
+    missing_datagrams: tuple[str, ...] = ()
+
+
+@cache
+def abilities() -> Abilities:
+    """Look once whether aiortc and aioice are as the receive path knows them. Needs a running event loop."""
+    gatherer = RTCIceGatherer()
+    dtls = RTCDtlsTransport(RTCIceTransport(gatherer), [RTCCertificate.generateCertificate()])
+    receiver = RTCRtpReceiver("video", dtls)
+    kinds: dict[str, type] = {
+        _QUEUE: queue.Queue,
+        _JITTER_BUFFER: JitterBuffer,
+        _NACKS: NackGenerator,
+        _STATISTICS: dict,
+        "_enabled": bool,
+    }
+    wrong = [name for name, kind in kinds.items() if not isinstance(getattr(receiver, name, None), kind)]
+    wrong += [name for name in (_ESTIMATOR, _OWN_SSRC) if not hasattr(receiver, name)]
+    for name in ("_handle_rtp_packet", "_send_rtcp", "_send_rtcp_pli"):
+        if not callable(getattr(receiver, name, None)):
+            wrong.append(name)
+    statistics = StreamStatistics(90000)
+    wrong += [
+        f"StreamStatistics.{name}"
+        for name in ("base_seq", "max_seq", "cycles", "packets_received", "packets_lost")
+        if name not in vars(statistics) and not hasattr(StreamStatistics, name)
+    ]
+    ice = getattr(dtls.transport, "_connection", None)
+    lost = [] if ice is not None else ["RTCIceTransport._connection"]
+    lost += [
+        f"aioice.Connection.{name}" for name in ("_protocols", "data_received") if ice is None or not hasattr(ice, name)
+    ]
+    if not callable(getattr(StunProtocol, "datagram_received", None)):
+        lost.append("aioice.StunProtocol.datagram_received")
+    if not isinstance(getattr(getattr(dtls, "_rtp_router", None), "ssrc_table", None), dict):
+        lost.append("RTCDtlsTransport._rtp_router.ssrc_table")
+    return Abilities(tuple(wrong), tuple(lost))
+
+
+PacketHandler: TypeAlias = Callable[[RtpPacket, int], Awaitable[None]]
+
+
+class Receiver:
+    """A receiver of aiortc, seen from inside.
+
+    Attributes:
+        receiver: The receiver itself.
+    """
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        """Look inside; changes nothing yet.
+
+        Args:
+            receiver: As ``abilities`` knows it.
+        """
+        self.receiver = receiver
+        self._decoding: Any = getattr(receiver, _QUEUE)
+
+    @property
+    def takes(self) -> bool:
+        """Whether packets are put together into frames; those of one that does not are decrypted and let go."""
+        return self.receiver._enabled
+
+    @takes.setter
+    def takes(self, takes: bool) -> None:
+        self.receiver._enabled = takes
+
+    def tap(self, take: Callable[[EncodedFrame], None], ended: Callable[[], None]) -> None:
+        """Take every encoded frame instead of the decoder.
+
+        Args:
+            take: Called with each in order, in the event loop's thread.
+            ended: Called when there will be no more.
+        """
+        setattr(self.receiver, _QUEUE, _Tap(self._decoding, take, ended))
+
+    def decode(self, frame: EncodedFrame) -> None:
+        """Give a frame to the receiver's own decoder; it comes out of the receiver's track."""
+        encoded = _JitterFrame(frame.data, frame.timestamp)
+        self._decoding.put((frame.codec, encoded))
+
+    def hook(self, wrap: Callable[[PacketHandler], PacketHandler]) -> None:
+        """See each packet after it was decrypted.
+
+        Args:
+            wrap: Makes the handler that packets go to of the one that they went to.
+        """
+        handler: PacketHandler = self.receiver._handle_rtp_packet
+
+        async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+            await wrapped(packet, arrival_time_ms)
+
+        wrapped = wrap(handler)
+        self.receiver._handle_rtp_packet = handle
+
+    def start_over(self) -> None:
+        """Forget what packets came: those that come next follow upon a gap that nobody is to fill."""
+        video = getattr(self.receiver, _NACKS) is not None
+        if video:
+            setattr(self.receiver, _JITTER_BUFFER, JitterBuffer(_CAPACITY, is_video=True))
+            setattr(self.receiver, _NACKS, NackGenerator())
+        else:
+            setattr(self.receiver, _JITTER_BUFFER, JitterBuffer(16, prefetch=4))
+
+    def skip_to(self, ssrc: int, sequence: int, lost: int = 0) -> None:
+        """Report to the sender as if everything up to a packet had come: what was held back is not lost.
+
+        Args:
+            ssrc: The stream that it belongs to.
+            sequence: The packet's number.
+            lost: How many on the way to it were lost indeed.
+        """
+        statistics = getattr(self.receiver, _STATISTICS).get(ssrc)
+        if statistics is None or statistics.max_seq is None:
+            return
+        # The sender takes its share of losses of how far the number went: what was held back counts as received.
+        passed = (sequence - statistics.max_seq) & 0xFFFF
+        known = statistics.packets_received + statistics.packets_lost + passed
+        statistics.packets_received += max(0, passed - lost)
+        statistics.cycles = 0
+        statistics.max_seq = sequence
+        statistics.base_seq = sequence - known + 1
+
+    def stop_estimating(self) -> None:
+        """No bandwidth is estimated any more: what is let through says nothing of the path."""
+        setattr(self.receiver, _ESTIMATOR, None)
+
+    async def ask_for_keyframe(self, ssrc: int) -> None:
+        """Send a picture loss indication (RFC 4585, 6.3.1)."""
+        await self.receiver._send_rtcp_pli(ssrc)
+
+    async def allow_bitrate(self, bits_per_second: int, ssrcs: list[int]) -> None:
+        """Tell the sender what it may send (REMB, draft-alvestrand-rmcat-remb-03)."""
+        own = getattr(self.receiver, _OWN_SSRC)
+        if own is not None:
+            fci = pack_remb_fci(bits_per_second, ssrcs)
+            await self.receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci))
+
+
+class _Tap(queue.Queue[Any]):
+    """In the place of the queue to a decoder."""
+
+    def __init__(self, decoding: Any, take: Callable[[EncodedFrame], None], ended: Callable[[], None]) -> None:
+        super().__init__()
+        self._decoding = decoding
+        self._take = take
+        self._ended = ended
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is None:
+            self._ended()
+            self._decoding.put(None, block, timeout)
+            return
+        codec, encoded = item
+        self._take(EncodedFrame(codec, encoded.data, encoded.timestamp))
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        # A decoder that is started after the tap was put in reads from here.
+        return self._decoding.get(block, timeout)
+
+
+class _JitterFrame(NamedTuple):
+    """An encoded frame as decoders take it."""
+
+    data: bytes
+    timestamp: int
+
+
+class Datagrams:
+    """One socket of an ICE connection, seen from inside.
+
+    Attributes:
+        descriptor: The file descriptor of a UDP socket that media comes in at as it was sent; None behind a relay.
+    """
+
+    def __init__(self, ice: Any, protocol: Any) -> None:
+        """Look inside; changes nothing yet."""
+        self._ice = ice
+        self._protocol = protocol
+        self._component = protocol.local_candidate.component
+        self.descriptor: int | None = None
+        if protocol.local_candidate.type == "host":
+            socket = protocol.transport.get_extra_info("socket")
+            self.descriptor = socket.fileno() if socket is not None else None
+
+    def hook(self, takes: Callable[[bytes], bool]) -> None:
+        """See each datagram before it is decrypted.
+
+        Args:
+            takes: Given an RTP packet or anything else; False holds it back.
+        """
+        received = self._protocol.datagram_received
+
+        def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
+            if takes(data):
+                received(data, address)
+
+        self._protocol.datagram_received = datagram_received
+
+    def give(self, data: bytes) -> None:
+        """Let a datagram through that was held back."""
+        self._ice.data_received(data, self._component)
+
+
+def datagrams(pc: RTCPeerConnection) -> Iterator[Datagrams]:
+    """The sockets of a peer connection, once its candidates are gathered."""
+    ices = {id(ice): ice for ice in (each.receiver.transport.transport._connection for each in pc.getTransceivers())}
+    for ice in ices.values():
+        for protocol in ice._protocols:
+            yield Datagrams(ice, protocol)
+
+
+def receiver_of(pc: RTCPeerConnection, ssrc: int) -> object | None:
+    """The receiver that a stream's packets go to, as far as it is known."""
+    for transceiver in pc.getTransceivers():
+        found = transceiver.receiver.transport._rtp_router.ssrc_table.get(ssrc)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,174 @@
+"""Listens to one microphone's track, while speech on it can become a sample.
+
+Until shortly before that nothing is let through. Then packets are decoded and listened to in batches, in a thread that
+all calls share, and what was heard goes to the guard in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+import numpy as np
+from aiortc import MediaStreamError
+from loguru import logger
+
+from deepguard.guard.encoder import encoder_threads
+from deepguard.guard.intake import Intake
+from deepguard.guard.track import SoundTrack
+from deepguard.media.pcm import OUT_RATE
+from deepguard.pipeline.receive.counts import ReceiveCounts
+from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.hearing import Ear, Heard, Packet, Sound, SpeechStarted
+from deepguard.pipeline.receive.silence import LOUD
+
+BATCH_SECONDS = 0.2
+"""Packets of so long are listened to at once."""
+
+LEAD_SECONDS = 1.5
+"""So long before speech can become a sample it is listened to: who speaks is to be known by then."""
+
+WORTH_SECONDS = 2.0
+"""Less than so long nothing is closed for."""
+
+SILENT_SECONDS = 1.0
+"""After so long without packets speech is over."""
+
+AUDIBLE = LOUD - 10
+"""Decibels below the loudest: what is louder than this is not silent, whatever its sender says."""
+
+
+class Microphone:
+    """Listens to one microphone's track."""
+
+    def __init__(
+        self,
+        participant_id: str,
+        track: SoundTrack,
+        intake: Intake,
+        gate: Gate | None,
+        *,
+        counts: ReceiveCounts,
+    ) -> None:
+        """Prepare; ``run`` begins.
+
+        Args:
+            participant_id: Whose track.
+            track: The track, as the guard follows it.
+            intake: Where speech goes.
+            gate: Lets its packets through; None when they come anyway.
+            counts: What is counted.
+        """
+        self._participant_id = participant_id
+        self._track = track
+        self._intake = intake
+        self._gate = gate
+        self._counts = counts
+        self._ear = Ear()
+        self._speaking = False
+        self._packets: list[Packet] = []
+        self._came = 0.0
+        self._ended = False
+        self._news = asyncio.Event()
+        track.on_schedule = self._news.set
+
+    def take(self, packet: Packet) -> None:
+        """Take the next packet in, to be listened to with those that follow it soon."""
+        self._came = time.time()
+        self._packets.append(packet)
+        if len(self._packets) == 1:
+            self._news.set()
+
+    def end(self) -> None:
+        """Note that nothing more comes."""
+        self._ended = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Listen until the track ends."""
+        try:
+            while True:
+                while self._gate is not None and (early := self._early()) > 0:
+                    await self._wait(early)
+                if self._gate is not None:
+                    self._gate.open()
+                await self._listen()
+                if self._gate is not None:
+                    self._gate.close()
+                self._packets.clear()
+                self._stop_speaking()
+        except MediaStreamError:
+            await self._hear()
+
+    def _early(self) -> float:
+        """Seconds for which nothing that is said can become a sample, less those that it takes to listen in."""
+        cutter = self._track.cutter
+        return 0.0 if cutter.cutting else cutter.due_at - time.time() - LEAD_SECONDS
+
+    async def _listen(self) -> None:
+        """Listen as long as what is said can become a sample soon."""
+        while self._gate is None or self._early() < WORTH_SECONDS:
+            await self._wait(SILENT_SECONDS if self._speaking else None)
+            if self._packets:
+                await asyncio.sleep(BATCH_SECONDS)
+            await self._hear()
+
+    async def _hear(self) -> None:
+        packets, self._packets = self._packets, []
+        until = self._came if packets else time.time()
+        said_silent = self._gate is not None and self._gate.hold is not None and self._gate.hold.checking
+        heard = await asyncio.get_running_loop().run_in_executor(encoder_threads(), self._ear.hear, packets, until)
+        self._tell(heard)
+        if said_silent and self._gate is not None and self._gate.hold is not None and self._gate.hold.checking:
+            self._doubt(heard)
+
+    def _tell(self, heard: list[Heard]) -> None:
+        for each in heard:
+            if isinstance(each, Sound):
+                self._intake.offer_audio(self._participant_id, each.pcm, OUT_RATE, 1, self._track.track_id, at=each.at)
+            elif isinstance(each, SpeechStarted):
+                self._speaking = True
+                self._intake.speech_started(self._participant_id, self._track.track_id, at=each.at)
+            else:
+                self._speaking = False
+                self._intake.speech_stopped(self._participant_id, at=each.at)
+
+    def _stop_speaking(self) -> None:
+        self._ear.reset()
+        if self._speaking:
+            self._speaking = False
+            self._intake.speech_stopped(self._participant_id)
+
+    def _doubt(self, heard: list[Heard]) -> None:
+        """See whether what is said to be silence is."""
+        sound = np.frombuffer(b"".join(each.pcm for each in heard if isinstance(each, Sound)), "<i2")
+        if not len(sound) or self._gate is None or self._gate.hold is None:
+            return
+        loudness = math.sqrt(float(np.mean(np.square(sound, dtype=np.float64)))) / 32768
+        if loudness > 10 ** (-AUDIBLE / 20):
+            self._gate.hold.trusted = False
+            self._counts.lied += 1
+            logger.warning(
+                "The microphone of {} is not silent, though its sender says so: all of it is decoded from now on",
+                self._participant_id,
+            )
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait for news, for so long at most.
+
+        Raises:
+            MediaStreamError: The track ended.
+        """
+        if not self._ended and not self._packets:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+        if self._ended:
+            raise MediaStreamError
+
+
+__all__ = ["Microphone"]

@@ -1,0 +1,208 @@
+"""The way of a call's media from its WebRTC connection to its guard, past the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine
+from typing import Any
+
+from aiortc import RTCPeerConnection
+from loguru import logger
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection, SmallWebRTCTrack
+
+from deepguard.guard.guard import Guard
+from deepguard.guard.tasks import end_tasks
+from deepguard.guard.track import PictureTrack, SoundTrack
+from deepguard.model import Source
+from deepguard.pipeline.receive.camera import Camera
+from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts, ReceiveLevel
+from deepguard.pipeline.receive.decoded import take_pictures, take_sound
+from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.gates import Gates
+from deepguard.pipeline.receive.internals import Receiver, abilities
+from deepguard.pipeline.receive.layout import ORDER, layouts_of
+from deepguard.pipeline.receive.microphone import Microphone
+from deepguard.pipeline.tracks import track_id_of
+
+LOOK_SECONDS = 0.5
+"""So often it is looked whether a track lives of which nothing is let through."""
+
+MOST_BITS = 2_500_000
+"""Bits a second that a sender may send: what browsers give 1280x720 at most. They begin at once with what they may."""
+
+
+class ReceivePath:
+    """Takes the media of one call to its guard, and as little of it as the guard can do with.
+
+    Attributes:
+        level: Where what is not needed is dropped; None before the connection is there.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        participant_id: str,
+        connection: SmallWebRTCConnection,
+        *,
+        sources: Collection[Source],
+        counts: ReceiveCounts,
+        decode_all: bool = False,
+        media_timeout: float = 3.0,
+        most: ReceiveLevel = ReceiveLevel.KERNEL,
+    ) -> None:
+        """Prepare; ``attach`` begins.
+
+        Args:
+            guard: The call's guard; started and stopped by somebody else.
+            participant_id: Whose connection it is.
+            connection: The connection. Nobody else may read the tracks of ``sources``.
+            sources: Which tracks to take.
+            counts: What is counted.
+            decode_all: Whether all of the pictures are to be decoded, whatever it costs.
+            media_timeout: Seconds without packets after which a track counts as off.
+            most: The earliest level that is tried.
+        """
+        self.level: ReceiveLevel | None = None
+        self._guard = guard
+        self._participant_id = participant_id
+        self._connection = connection
+        self._sources = frozenset(sources)
+        self._counts = counts
+        self._decode_all = decode_all
+        self._patience = media_timeout / 3
+        self._most = most
+        self._pc: RTCPeerConnection | None = None
+        self._tracks = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def attach(self) -> None:
+        """Take the tracks that the connection has now; those that it had before are let go.
+
+        Called when it is connected, and when it was connected anew.
+        """
+        await self.close()
+        pc = self._pc = self._connection.pc
+        found = {source: track for source in ORDER if source in self._sources and (track := self._track(source))}
+        missing = abilities().missing_receiver
+        if self._most is ReceiveLevel.DECODED or missing:
+            if missing:
+                logger.warning(
+                    "This version of aiortc is not the one that deepguard knows ({}): everything is decoded",
+                    ", ".join(missing),
+                )
+                self._counts.fallbacks[Fallback.INTERNALS] += len(found)
+            self.level = ReceiveLevel.DECODED
+            for source, received in found.items():
+                self._take_decoded(source, received)
+            self._tracks = len(found)
+        else:
+            self.level = await self._take_encoded(pc, found)
+        self._counts.tracks[self.level] += self._tracks
+        logger.bind(call=self._guard.call.id).info(
+            "Call {}: {} received, what is not needed is dropped at level {}",
+            self._guard.call.id,
+            ", ".join(found) or "nothing",
+            self.level,
+        )
+
+    async def close(self) -> None:
+        """Let go of everything; the connection is somebody else's to close."""
+        if self.level is not None:
+            self._counts.tracks[self.level] -= self._tracks
+            self._tracks = 0
+        tasks, self._tasks = self._tasks, []
+        await end_tasks(tasks)
+
+    def _track(self, source: Source) -> SmallWebRTCTrack | None:
+        getters = {
+            Source.CAMERA: self._connection.video_input_track,
+            Source.MICROPHONE: self._connection.audio_input_track,
+            Source.SCREEN: self._connection.screen_video_input_track,
+        }
+        return getters[source]()
+
+    def _take_decoded(self, source: Source, received: SmallWebRTCTrack) -> None:
+        track = self._follow(source)
+        if isinstance(track, PictureTrack):
+            taken = take_pictures(received, self._participant_id, track, self._guard.media, self._counts)
+            self._run(taken, source)
+        elif isinstance(track, SoundTrack):
+            microphone = Microphone(self._participant_id, track, self._guard.media, None, counts=self._counts)
+            self._run(take_sound(received, microphone), source)
+            self._run(microphone.run(), source)
+
+    async def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> ReceiveLevel:
+        gates = Gates(pc, self._patience, self._most)
+        layouts = layouts_of(pc)
+        transceivers = dict(zip(ORDER, pc.getTransceivers(), strict=False))
+        put_up: list[tuple[Gate, Receiver]] = []
+        followed: list[tuple[Gate, PictureTrack | SoundTrack]] = []
+        work: list[tuple[Source, Coroutine[Any, Any, None]]] = []
+        for source in found:
+            track, layout = self._follow(source), layouts.get(source)
+            if track is None or layout is None:
+                continue
+            receiver = Receiver(transceivers[source].receiver)
+            gate = Gate(
+                source,
+                receiver,
+                layout.kinds,
+                layout.repair_kinds,
+                counts=self._counts,
+                changed=gates.changed,
+                level_id=layout.level_id if source.is_audio else None,
+            )
+            put_up.append((gate, receiver))
+            followed.append((gate, track))
+            if isinstance(track, PictureTrack):
+                work.append((source, self._camera(track, gate, receiver).run()))
+                receiver.stop_estimating()
+                await receiver.allow_bitrate(MOST_BITS, sorted(layout.ssrcs))
+            else:
+                microphone = Microphone(self._participant_id, track, self._guard.media, gate, counts=self._counts)
+                receiver.tap(microphone.take, microphone.end)
+                work.append((source, microphone.run()))
+        gates.put_up(put_up)
+        for source, coroutine in work:
+            self._run(coroutine, source)
+        self._tracks = len(work)
+        self._tasks.append(asyncio.create_task(self._look(gates, followed), name="deepguard-receive-look"))
+        return gates.level
+
+    def _camera(self, track: PictureTrack, gate: Gate, receiver: Receiver) -> Camera:
+        return Camera(
+            self._participant_id,
+            track,
+            self._guard.media,
+            gate,
+            receiver,
+            counts=self._counts,
+            decode_all=self._decode_all,
+        )
+
+    async def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+        while True:
+            await asyncio.sleep(min(LOOK_SECONDS, self._patience / 2))
+            gates.look()
+            for gate, track in followed:
+                if gate.last_seen:
+                    track.facts.last_media = gate.last_seen
+
+    def _follow(self, source: Source) -> PictureTrack | SoundTrack | None:
+        # Expected from now on: a camera that never sends anything is blind, not absent.
+        track = self._guard.media.expect(self._participant_id, source, track_id_of(self._connection, source))
+        return track if isinstance(track, (PictureTrack, SoundTrack)) else None
+
+    def _run(self, work: Coroutine[Any, Any, None], source: Source) -> None:
+        task = asyncio.create_task(work, name=f"deepguard-receive-{source}-{self._guard.call.id}")
+        task.add_done_callback(self._on_done)
+        self._tasks.append(task)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.bind(call=self._guard.call.id).opt(exception=error).error(
+                "Call {}: a track is received no more", self._guard.call.id
+            )
+
+
+__all__ = ["MOST_BITS", "ReceivePath"]

@@ -1,0 +1,80 @@
+"""What can be read of an RTP packet without decrypting it (RFC 3550; header extensions: RFC 8285)."""
+
+from __future__ import annotations
+
+HEADER_SIZE = 12
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+"""RFC 6464."""
+
+_ONE_BYTE = 0xBEDE
+_TWO_BYTE = 0x1000  # the last four bits are the application's
+
+
+def is_rtp(data: bytes) -> bool:
+    """Whether a datagram is RTP, as RFC 7983 and RFC 5761 tell it from STUN, DTLS and RTCP."""
+    return len(data) >= HEADER_SIZE and 127 < data[0] < 192 and not 191 < data[1] < 224
+
+
+def payload_type(data: bytes) -> int:
+    """The payload type of an RTP packet."""
+    return data[1] & 0x7F
+
+
+def sequence_number(data: bytes) -> int:
+    """The sequence number of an RTP packet, from 0 to 65535."""
+    return data[2] << 8 | data[3]
+
+
+def ssrc(data: bytes) -> int:
+    """The synchronization source of an RTP packet."""
+    return int.from_bytes(data[8:12], "big")
+
+
+def audio_level(data: bytes, extension_id: int) -> int | None:
+    """How loud the sender says that a packet is.
+
+    Args:
+        data: An RTP packet; untrusted.
+        extension_id: The id that was negotiated for the audio level.
+
+    Returns:
+        From 0, the loudest, to 127, silence: decibels below the loudest possible. None when the packet does not tell.
+    """
+    value = _extension(data, extension_id)
+    return value & 0x7F if value is not None else None
+
+
+def _extension(data: bytes, wanted: int) -> int | None:
+    """The first byte of a header extension."""
+    if not data[0] & 0x10:
+        return None
+    at = HEADER_SIZE + 4 * (data[0] & 0x0F)
+    if len(data) < at + 4:
+        return None
+    profile = data[at] << 8 | data[at + 1]
+    end = at + 4 + 4 * (data[at + 2] << 8 | data[at + 3])
+    if len(data) < end or (profile != _ONE_BYTE and profile & 0xFFF0 != _TWO_BYTE):
+        return None
+    one_byte = profile == _ONE_BYTE
+    at += 4
+    while at < end:
+        if data[at] == 0:  # padding
+            at += 1
+            continue
+        if one_byte:
+            found, size, start = data[at] >> 4, (data[at] & 0x0F) + 1, at + 1
+            if found == 15:  # reserved: nothing after it is to be read
+                return None
+        else:
+            if at + 1 >= end:
+                return None
+            found, size, start = data[at], data[at + 1], at + 2
+        if start + size > end:
+            return None
+        if found == wanted:
+            return data[start] if size else None
+        at = start + size
+    return None
+
+
+__all__ = ["AUDIO_LEVEL", "HEADER_SIZE", "audio_level", "is_rtp", "payload_type", "sequence_number", "ssrc"]
