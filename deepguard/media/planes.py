@@ -49,7 +49,9 @@ def encode_frame(frame: VideoFrame, params: VideoParams) -> EncodedPicture:
     """
     planes, colours = _open(frame)
     planes = colours.of_jpeg(_scaled(planes, size_within((frame.width, frame.height), params.max_edge)))
-    return _encode_jpeg(planes, params.quality) if params.format == "jpeg" else encode_pixels(_to_bgr(planes), params)
+    if params.format == "jpeg" and planes.blue is not None:
+        return _encode_jpeg(planes, params.quality)
+    return encode_pixels(_to_bgr(planes), params)
 
 
 def thumbnail_of_planes(frame: VideoFrame) -> NDArray[np.uint8]:
@@ -63,13 +65,12 @@ def thumbnail_of_planes(frame: VideoFrame) -> NDArray[np.uint8]:
     Raises:
         MediaError: As ``encode_frame``.
     """
-    (luma, blue, red), colours = _open(frame)
+    planes, colours = _open(frame)
     size = thumbnail_size((frame.width, frame.height))
-    # Made small first: that leaves next to nothing to convert.
-    small = Planes(scaled(luma, size))
-    if blue is not None and red is not None and colours.mixes:
-        small = small._replace(blue=scaled(blue, size), red=scaled(red, size))
-    return colours.luma_of_jpeg(small)
+    # Made small first: that leaves next to nothing to convert. By way of blue, green and red here, because luma alone
+    # tells too much where a colour is brighter than can be shown.
+    small = colours.of_jpeg(Planes(*(None if plane is None else scaled(plane, size) for plane in planes)))
+    return np.asarray(cv2.cvtColor(_to_bgr(small), cv2.COLOR_BGR2GRAY) if small.blue is not None else small.luma)
 
 
 def _open(frame: VideoFrame) -> tuple[Planes, Colours]:
@@ -110,6 +111,9 @@ def _reformatted(frame: VideoFrame) -> VideoFrame:
     from av.video.reformatter import VideoReformatter
 
     found = frame.format
+    if any(component.bits > 16 for component in found.components):
+        # Swscale ends the whole process over some of these.
+        raise MediaError(f"a picture of more than 16 bits a sample, {found.name}, cannot be read")
     # Not the frame's own reformatter, which is for one thread at a time, and no threads beside this one.
     reformat = VideoReformatter().reformat
     try:
@@ -135,8 +139,12 @@ def _encode_jpeg(planes: Planes, quality: int) -> EncodedPicture:
     from simplejpeg import encode_jpeg_yuv_planes
 
     height, width = planes.luma.shape
+    luma = planes.luma
+    if height % 2 or width % 2:
+        # It reads luma up to where chroma ends, in whatever memory lies there.
+        luma = cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)[:height, :width]
     try:
-        data = encode_jpeg_yuv_planes(*planes, quality=quality)
+        data = encode_jpeg_yuv_planes(luma, planes.blue, planes.red, quality=quality)
     except ValueError as error:
         raise MediaError(f"a picture of {width}x{height} pixels could not be encoded as jpeg: {error}") from error
     return EncodedPicture(data, width, height, SampleFormat.JPEG)

@@ -117,7 +117,7 @@ class AudioStream:
 
         Returns:
             Signed 16-bit little-endian samples, mono, at 16 kHz, and when the first one was captured. The filter holds
-            a millisecond back.
+            a few milliseconds back.
         """
         at = self.begins + self._given / OUT_RATE
         if not self._waiting:
