@@ -99,7 +99,7 @@ class Camera:
         self._decode_all = decode_all
         self._pace = Pace()
         self._clip = Clip()
-        self._keyframes = 0
+        self._frames = self._keyframes = 0
         self._first_decoded: int | None = None
         self._codec: RTCRtpCodecParameters | None = None
         self._news = asyncio.Event()
@@ -171,9 +171,13 @@ class Camera:
                 raise IgnoredError
             asked += 1
             await self._ask()
-            until = time.monotonic() + pause
+            frames, until = self._frames, time.monotonic() + pause
             while self._keyframes == before and (left := until - time.monotonic()) > 0:
                 await self._wait(left)
+            if self._frames == frames:
+                # Not one frame: the first one waits for a packet that will not come, and all others for that one.
+                self._clip = Clip()
+                self._gate.resume()
             pause *= 2
         self._counts.keyframes_came += 1
         self._pace.note_answer(time.monotonic() - began)
@@ -280,6 +284,7 @@ class Camera:
 
     def _take(self, frame: EncodedFrame) -> None:
         self._codec = frame.codec
+        self._frames += 1
         keyframe = is_keyframe(frame.codec.name, frame.data)
         if keyframe:
             self._keyframes += 1
