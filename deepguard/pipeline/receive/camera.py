@@ -29,8 +29,14 @@ from deepguard.pipeline.receive.settling import Pace
 REPEAT_SECONDS = 0.3
 """A request that brought nothing for so long is repeated, then after twice as long, and so on."""
 
+MOST_REPEAT_SECONDS = 2.4
+"""The longest time between two of them."""
+
 REQUESTS = 4
 """How often a sender is asked before it is taken to ignore it: for 4.5 seconds in all."""
+
+FRAMES = 10
+"""So many other frames have to come meanwhile: what comes broken, or not at all, was perhaps lost on the way."""
 
 REST_SECONDS = 10.0
 """So far apart are requests to a sender that ignored them all, while its track waits for any keyframe."""
@@ -158,15 +164,15 @@ class Camera:
             IgnoredError: None did, though other packets did.
         """
         before, began = self._keyframes, time.monotonic()
-        pause, asked = REPEAT_SECONDS, 0
+        pause, asked, other_frames = REPEAT_SECONDS, 0, self._frames
         while self._keyframes == before:
             if self._codec is not None and self._codec.name not in CODECS:
                 await self._decode(Fallback.CODEC)
             if self._gate.ssrc is None or self._gate.last_seen < time.monotonic() - 2 * pause:
                 # Nothing comes at all: a camera that is off ignores nobody.
                 await self._gate.seen()
-                began, pause, asked = time.monotonic(), REPEAT_SECONDS, 0
-            if asked == REQUESTS:
+                began, pause, asked, other_frames = time.monotonic(), REPEAT_SECONDS, 0, self._frames
+            if asked >= REQUESTS and self._frames - other_frames >= FRAMES:
                 self._counts.keyframes_ignored += 1
                 raise IgnoredError
             asked += 1
@@ -178,7 +184,7 @@ class Camera:
                 # Not one frame: the first one waits for a packet that will not come, and all others for that one.
                 self._clip = Clip()
                 self._gate.resume()
-            pause *= 2
+            pause = min(2 * pause, MOST_REPEAT_SECONDS)
         self._counts.keyframes_came += 1
         self._pace.note_answer(time.monotonic() - began)
 
