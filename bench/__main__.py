@@ -20,6 +20,7 @@ BENCHES = {
     "due": "how long a due frame holds the event loop",
     "notify": "how soon a verdict's alert is on its way",
     "outage": "what a destination is sent that was dead for a while",
+    "planes": "what a decoded frame costs until it is a sample",
     "policy": "what a verdict costs in policy and incident logic",
     "replay": "what it takes to play recorded calls through other settings",
     "startup": "how soon deepguard run serves, and deepguard check answers",

@@ -23,6 +23,7 @@ FEW = {
     "due": {"frames": 2},
     "notify": {"verdicts": 4},
     "outage": {"incidents": 12, "seconds": 0.5},
+    "planes": {"rounds": 2, "frames": 1},
     "policy": {"rounds": 2, "verdicts": 5},
     "replay": {"calls": 6},
     "startup": {"starts": 1, "warm_ups": 0},
