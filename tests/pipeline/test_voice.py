@@ -67,6 +67,15 @@ async def test_after_a_long_time_muted_speech_is_found_where_pipecat_finds_it(be
     assert any(window * WINDOW * 2 > len(said) + len(muted) for window, _ in found)
 
 
+async def test_silence_from_the_start_and_pieces_of_it_change_nothing() -> None:
+    said = in_noise(speech(RATE), 0, 0)
+    nothing = [bytes(2 * samples) for samples in (5 * RATE, 4321, 2 * RATE + 7, 3 * RATE)]
+    pcm = nothing[0] + said + nothing[1] + said + nothing[2] + said[: len(said) // 4 * 2] + nothing[3] + said
+    found = changes_of(pcm)
+    assert found == changes_of(pcm) == await as_pipecat(pcm)
+    assert len(found) >= 8
+
+
 @settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.integers(1, 3000).map(lambda samples: 2 * samples), min_size=1, max_size=8))
 def test_it_does_not_matter_how_sound_is_cut(sizes: list[int]) -> None:

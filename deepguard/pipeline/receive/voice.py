@@ -31,12 +31,28 @@ _CONTEXT = 64
 # at most this size stay below -72, whatever they are.
 _SURELY_NOTHING = 5
 
-_session: Any = None
+# How many windows of nothing after a reset of the model are known by heart: more than lie between two resets.
+_KNOWN_WINDOWS = 80
+
+_model: SpeechModel | None = None
 _loading = threading.Lock()
 
 
 class VoiceActivityError(DeepguardError):
     """Pipecat's voice activity is not what it was: it cannot be heard with one model for all calls."""
+
+
+class SpeechModel(NamedTuple):
+    """What all microphones share. It holds nothing of theirs, and threads may use it at the same time.
+
+    Attributes:
+        session: The ONNX session.
+        nothing: What it says to a window of zeros, and its state then, by how many such windows came before since it
+            was reset. A muted microphone sends nothing else.
+    """
+
+    session: Any
+    nothing: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 class Change(NamedTuple):
@@ -101,36 +117,33 @@ class VoiceActivity:
         return changes
 
 
-def load_model() -> Any:
+def load_model() -> SpeechModel:
     """The process's speech model, loaded when first asked for: tens of milliseconds, not for an event loop.
-
-    Returns:
-        The ONNX session. It holds no call's state, and threads may run it at the same time.
 
     Raises:
         VoiceActivityError: This version of Pipecat cannot be used in this way.
     """
-    global _session
+    global _model
     with _loading:
-        if _session is None:
+        if _model is None:
             theirs = SileroVADAnalyzer(sample_rate=OUT_RATE)
             try:
                 theirs.set_sample_rate(OUT_RATE)
-                session = theirs._model.session
-                _check(theirs, _Analyzer(session))
+                model = SpeechModel(theirs._model.session, {})
+                _check(theirs, _Analyzer(model))
             except (AttributeError, TypeError, ValueError) as error:
                 raise VoiceActivityError(f"this version of Pipecat hears voices in another way: {error}") from error
-            _session = session
-        return _session
+            _model = model
+        return _model
 
 
 class _Analyzer(SileroVADAnalyzer):
     """Pipecat's analyzer with everyone's model."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, model: SpeechModel) -> None:
         # Not Silero's own, which would load the model once more.
         VADAnalyzer.__init__(self, sample_rate=OUT_RATE)
-        self._model = _Model(session)
+        self._model = _Model(model)
         self._windows_since_reset = 0
         self._low_confidence_windows = 0
         self._volume_tracker = _Volume()
@@ -144,20 +157,35 @@ class _Analyzer(SileroVADAnalyzer):
 class _Model(SileroOnnxModel):
     """One microphone's state of the model; the windows are laid where the model reads them."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
+    def __init__(self, shared: SpeechModel) -> None:
+        self._shared = shared
         self._rate = np.array(OUT_RATE, np.int64)
         self.reset_states()
 
     def reset_states(self, batch_size: int = 1) -> None:
         self._state = np.zeros((2, batch_size, 128), np.float32)
         self._input = np.zeros((batch_size, _CONTEXT + WINDOW), np.float32)
+        # Windows of zeros since the reset; None when there was anything else.
+        self._zeros: int | None = 0
 
     def __call__(self, x: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+        if self._zeros is None or self._zeros >= _KNOWN_WINDOWS or x.any():
+            self._zeros = None
+            confidence, self._state = self._run(x)
+            return confidence
+        known = self._shared.nothing.get(self._zeros)
+        if known is None:
+            known = self._shared.nothing[self._zeros] = self._run(x)
+        self._zeros += 1
+        confidence, self._state = known
+        return confidence
+
+    def _run(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         self._input[:, :_CONTEXT] = self._input[:, -_CONTEXT:]
         self._input[:, _CONTEXT:] = x
-        confidence, self._state = self.session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
-        return confidence
+        inputs = {"input": self._input, "state": self._state, "sr": self._rate}
+        confidence, state = self._shared.session.run(None, inputs)
+        return confidence, state
 
 
 class _Volume(AudioVolumeTracker):
