@@ -223,4 +223,4 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
         raise ValueError("its analyzer decides in another way")
 
 
-__all__ = ["WINDOW", "Change", "VoiceActivity", "VoiceActivityError", "load_model"]
+__all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "load_model"]
