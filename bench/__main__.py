@@ -18,6 +18,7 @@ from bench.results import Row, report, table
 BENCHES = {
     "not_due": "what a frame that is not due costs",
     "due": "how long a due frame holds the event loop",
+    "hearing": "what it costs to hear a microphone",
     "notify": "how soon a verdict's alert is on its way",
     "outage": "what a destination is sent that was dead for a while",
     "planes": "what a decoded frame costs until it is a sample",

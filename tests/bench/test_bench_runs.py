@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 FEW = {
     "not_due": {"rounds": 2, "frames": 5},
     "due": {"frames": 2},
+    "hearing": {"rounds": 1, "seconds": 0.6, "ears": 5},
     "notify": {"verdicts": 4},
     "outage": {"incidents": 12, "seconds": 0.5},
     "planes": {"rounds": 2, "frames": 1},
@@ -32,6 +33,7 @@ FEW = {
 TARGETS = {
     "not_due": {("µs", 5)},
     "due": {("ms", 1)},
+    "hearing": {("KiB", 200)},
     "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
     "outage": {("attempts", 20), ("attempts", 1), ("of them", 1)},
     "policy": {("µs", 20)},
