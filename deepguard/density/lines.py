@@ -1,0 +1,47 @@
+"""How the measuring process talks to the others: one JSON object a line, a question on standard input, its answer on
+standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from deepguard.density.errors import DensityError
+
+LONGEST = 1 << 26
+"""Bytes of a line: the samples of many calls."""
+
+Answer: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
+async def answer_lines(answer: Answer) -> None:
+    """Answer what comes on standard input, until it ends: then whoever asked is gone.
+
+    Args:
+        answer: Gives the answer to one question; a ``DensityError`` is told as such.
+    """
+    # Whatever else is printed in this process must not stand between two answers.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    reader = asyncio.StreamReader(limit=LONGEST)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        try:
+            said = dict(await answer(json.loads(line)))
+        except DensityError as error:
+            said = {"error": str(error)}
+        print(json.dumps(said), file=out, flush=True)
+
+
+def allow_many_files() -> None:
+    """Take as many file descriptors as the system gives: each call needs a few."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+__all__ = ["LONGEST", "allow_many_files", "answer_lines"]

@@ -1,0 +1,110 @@
+"""The server that is measured, in a process of its own: ``python -m deepguard.density.servers``, asked by JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from deepguard.density.baseline import serve_baseline
+from deepguard.density.errors import DensityError
+from deepguard.density.guarded import serve_guarded
+from deepguard.density.lines import allow_many_files, answer_lines
+from deepguard.density.modes import MODES, Mode
+from deepguard.density.noting import Arrivals, LoopProbe
+from deepguard.logs import LogFormat, configure_logs
+from deepguard.model import Source
+
+
+class Served:
+    """What is told of the server."""
+
+    def __init__(self) -> None:
+        """Begin before the server answers."""
+        self.arrivals = Arrivals()
+        self.probe = LoopProbe()
+        self._url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def on_started(self, url: str) -> None:
+        """Note where the server answers."""
+        self._url.set_result(url)
+
+    async def answer(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one question.
+
+        Args:
+            asked: ``do`` says what: url, warm (wait for first samples), begin (a window), figures.
+
+        Raises:
+            DensityError: Samples do not come.
+        """
+        match asked["do"]:
+            case "url":
+                return {"url": await self._url}
+            case "warm":
+                await self._warm(asked["calls"], {Source(name) for name in asked["sources"]}, asked["seconds"])
+                return {}
+            case "begin":
+                self.probe.lags.clear()
+                return {"at": time.monotonic()}
+            case "figures":
+                return {"lags": self.probe.lags, "samples": self.arrivals.taken}
+        raise DensityError(f"the server does not know what '{asked['do']}' is")
+
+    async def _warm(self, calls: int, sources: set[Source], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.arrivals.of_calls(calls, sources)
+        except TimeoutError:
+            names = " and ".join(sorted(source.value for source in sources))
+            raise DensityError(f"not all of {calls} calls gave a sample of {names} within {seconds:g} s") from None
+
+
+async def _run(kind: str, mode: Mode, calls: int, folder: Path) -> None:
+    served = Served()
+    helping = [asyncio.create_task(served.probe.run()), asyncio.create_task(_answer(served))]
+    try:
+        if kind == "guarded":
+            await serve_guarded(mode, calls, folder, served.arrivals, served.on_started)
+        else:
+            await serve_baseline(mode, served.arrivals, served.on_started)
+    finally:
+        for task in helping:
+            task.cancel()
+        await asyncio.gather(*helping, return_exceptions=True)
+
+
+async def _answer(served: Served) -> None:
+    try:
+        await answer_lines(served.answer)
+    finally:
+        # Whoever asked is gone, or asks us to end so: as a service manager would.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """The process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=("guarded", "baseline"))
+    parser.add_argument("mode", choices=tuple(MODES))
+    parser.add_argument("calls", type=int)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    allow_many_files()
+    configure_logs(LogFormat.TEXT)
+    try:
+        asyncio.run(_run(given.kind, MODES[given.mode], given.calls, given.folder))
+    except Exception:
+        logger.exception("The server failed")
+        raise
+
+
+if __name__ == "__main__":
+    main()
