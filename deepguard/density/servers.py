@@ -40,7 +40,8 @@ class Served:
         """Answer one question.
 
         Args:
-            asked: ``do`` says what: url, warm (wait for first samples), begin (a window), figures.
+            asked: ``do`` says what: url, warm (wait for first samples), begin and end (of a window),
+                samples (of the server's whole life).
 
         Raises:
             DensityError: Samples do not come.
@@ -54,8 +55,10 @@ class Served:
             case "begin":
                 self.probe.lags.clear()
                 return {"at": time.monotonic()}
-            case "figures":
-                return {"lags": self.probe.lags, "samples": self.arrivals.taken}
+            case "end":
+                return {"at": time.monotonic(), "lags": self.probe.lags}
+            case "samples":
+                return {"samples": self.arrivals.taken}
         raise DensityError(f"the server does not know what '{asked['do']}' is")
 
     async def _warm(self, calls: int, sources: set[Source], seconds: float) -> None:
