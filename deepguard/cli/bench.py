@@ -96,15 +96,15 @@ def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "calls", f"{figures.calls} for {figures.seconds:.0f} s"
     yield "CPU per call", f"{figures.cpu_ms:.1f} ms/s"
     yield "calls per core", f"{per_core:.1f}" if per_core is not None else "-"
-    yield "CPU of the machine per call", f"{figures.machine_ms:.1f} ms/s"
-    yield "CPU of the callers per call", f"{figures.callers_ms:.1f} ms/s"
+    yield "machine's CPU per call", f"{figures.machine_ms:.1f} ms/s"
+    yield "callers' CPU per call", f"{figures.callers_ms:.1f} ms/s"
     yield "memory", f"{figures.memory_mb:.0f} MB"
     yield "memory per further call", f"{per_call:.1f} MB" if per_call is not None else "-"
-    yield "loop lag p50 / p99 / max", _spread(figures.lag)
+    yield "loop lag p50/p99/max", _spread(figures.lag)
     for source, samples in figures.samples.items():
-        yield f"{source.value}: samples due / taken / lost", f"{samples.due} / {samples.taken} / {samples.lost}"
-        yield f"{source.value}: lateness p50 / p99 / max", _spread(samples.lateness)
-    yield "packets sent / repeated", f"{figures.packets} / {figures.repeated}"
+        yield f"{source.value} due/taken/lost", f"{samples.due} / {samples.taken} / {samples.lost}"
+        yield f"{source.value} late p50/p99/max", _spread(samples.lateness)
+    yield "packets sent/repeated", f"{figures.packets} / {figures.repeated}"
     yield "keyframes asked for", str(figures.keyframes)
     yield "late sends", f"{figures.late_sends:.2%}"
     yield "machine busy", f"{figures.machine_busy:.0%}"

@@ -75,7 +75,7 @@ class Caller:
         )
         for transceiver in (audio, video):
             # Nothing of what the server sends is decoded: no receiver is begun.
-            transceiver.receiver.receive = _receive_nothing
+            transceiver.receiver.receive = _receive_nothing  # pyright: ignore[reportAttributeAccessIssue]
         self._channel = self._pc.createDataChannel("chat")
         self._channel.on("open", self._changed.set)
 

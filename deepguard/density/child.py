@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from deepguard.density.errors import DensityError
 from deepguard.density.lines import LONGEST
@@ -38,6 +38,9 @@ class Child:
         self.pid = process.pid
         self._name = name
         self._process = process
+        # Both are there: they were asked for when the process was made.
+        self._asks = cast("asyncio.StreamWriter", process.stdin)
+        self._answers = cast("asyncio.StreamReader", process.stdout)
         self._log = log
 
     async def ask(self, do: str, **more: Any) -> dict[str, Any]:
@@ -50,14 +53,12 @@ class Child:
         Raises:
             DensityError: It cannot, or it ended.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         line = b""
         try:
-            self._process.stdin.write(json.dumps({"do": do, **more}).encode() + b"\n")
+            self._asks.write(json.dumps({"do": do, **more}).encode() + b"\n")
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._process.stdin.drain()
-                line = await self._process.stdout.readline()
+                await self._asks.drain()
+                line = await self._answers.readline()
         except ConnectionError:
             pass
         except TimeoutError:
@@ -76,8 +77,7 @@ class Child:
 
     async def stop(self) -> None:
         """End it: closing its standard input is enough, unless it hangs."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._asks.close()
         for hurry in (self._process.terminate, self._process.kill):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):

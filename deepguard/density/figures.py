@@ -80,7 +80,9 @@ def count_samples(
             due += len(slots)
             taken += sum(began <= at < ended for at in times)
             lost += len(slots) - len(served)
-            late += [max(0.0, at - slots[slot]) for slot, at in served.items()]
+            after = [at - slots[number] for number, at in served.items()]
+            # Where the sample that the slots are counted from was late itself, others seem early by that much.
+            late += [seconds - min(0.0, *after) for seconds in after] if after else []
         found[source] = Samples(due, taken, lost, Spread.of(late))
     return found
 

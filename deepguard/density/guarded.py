@@ -61,7 +61,9 @@ async def serve_guarded(
         on_started: Told where the server answers.
     """
     host = PluginHost()
-    host.detector_types[NAME] = DetectorType(NAME, PluginConfig, lambda _config: NotingDetector(arrivals, mode.judgement))
+    host.detector_types[NAME] = DetectorType(
+        NAME, PluginConfig, lambda _config: NotingDetector(arrivals, mode.judgement)
+    )
     config = Config(
         video=mode.video,
         audio=mode.audio,

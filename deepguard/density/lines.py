@@ -1,5 +1,4 @@
-"""How the measuring process talks to the others: one JSON object a line, a question on standard input, its answer on
-standard output."""
+"""How the measurement talks to the other processes: one JSON object a line, asked on standard input and answered."""
 
 from __future__ import annotations
 

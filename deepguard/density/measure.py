@@ -165,8 +165,7 @@ class _Reading:
 
     @classmethod
     def of(cls, server: Child, callers: Child) -> _Reading:
-        cpu = [proc.cpu_seconds(child.pid) for child in (server, callers)]
-        return cls(time.monotonic(), *cpu, proc.read_machine())
+        return cls(time.monotonic(), proc.cpu_seconds(server.pid), proc.cpu_seconds(callers.pid), proc.read_machine())
 
 
 __all__ = ["Plan", "measure"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import av
 import numpy as np
@@ -91,8 +91,7 @@ def level_of(samples: NDArray[np.int16]) -> int:
 
 
 def _encode(samples: NDArray[np.int16]) -> Sound:
-    encoder = av.CodecContext.create("libopus", "w")
-    assert isinstance(encoder, av.AudioCodecContext)
+    encoder = cast("av.AudioCodecContext", av.CodecContext.create("libopus", "w"))
     encoder.bit_rate, encoder.sample_rate, encoder.layout, encoder.format = VOICE_BIT_RATE, RATE, "mono", "s16"
     encoder.options = {"application": "voip", "frame_duration": "20"}
     blocks = [samples[at : at + PACKET_SAMPLES] for at in range(0, len(samples) - PACKET_SAMPLES + 1, PACKET_SAMPLES)]
@@ -117,8 +116,7 @@ def _h264() -> VideoCodecContext:
 
 
 def _video(name: str, options: dict[str, str]) -> VideoCodecContext:
-    encoder = av.CodecContext.create(name, "w")
-    assert isinstance(encoder, VideoCodecContext)
+    encoder = cast("VideoCodecContext", av.CodecContext.create(name, "w"))
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(FPS, 1), Fraction(1, FPS)
     encoder.bit_rate, encoder.gop_size, encoder.max_b_frames = BIT_RATE, 1_000_000, 0

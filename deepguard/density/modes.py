@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deepguard.config.models import AudioParams, VideoParams
 from deepguard.model import Judgement, Source
@@ -26,8 +26,8 @@ class Mode:
     text: str
     speaks: bool = True
     judgement: Judgement = Judgement.CLEAR
-    audio: AudioParams = AudioParams()
-    video: VideoParams = VideoParams()
+    audio: AudioParams = field(default_factory=AudioParams)
+    video: VideoParams = field(default_factory=VideoParams)
 
     @property
     def fps(self) -> float:

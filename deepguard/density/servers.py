@@ -1,4 +1,7 @@
-"""The server that is measured, in a process of its own: ``python -m deepguard.density.servers``, asked by JSON lines."""
+"""The server that is measured, in a process of its own: ``python -m deepguard.density.servers``, asked by JSON lines.
+
+It serves with or without a guard until it is no longer asked.
+"""
 
 from __future__ import annotations
 

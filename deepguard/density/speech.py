@@ -47,7 +47,8 @@ def synthesise_speech(seconds: float) -> NDArray[np.int16]:
     place = np.linspace(0, syllables, count, endpoint=False)
     vowels = np.array(VOWELS)[random.integers(0, len(VOWELS), syllables + 1)]
     within = place % 1
-    voice = _voice(_pitch(count, random), _formants(place[::GRAIN], vowels)) * (0.1 + 0.9 * np.sin(np.pi * within) ** 0.7)
+    swell = 0.1 + 0.9 * np.sin(np.pi * within) ** 0.7
+    voice = swell * _voice(_pitch(count, random), _formants(place[::GRAIN], vowels))
     # Every third syllable or so begins with a hiss.
     hissing = (random.integers(0, 3, syllables) == 0)[place.astype(int)]
     sound = voice + 0.3 * hissing * np.exp(-(((within - 0.08) / 0.08) ** 2)) * _hiss(count, random)

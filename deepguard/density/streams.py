@@ -65,6 +65,8 @@ class Stream:
 
     per_second: int
     """How often ``send`` is to be called."""
+    has_level = False
+    """Whether packets tell how loud they are."""
 
     def __init__(self, sender: RTCRtpSender, counts: Counts) -> None:
         """Take the place of a sender.
@@ -89,12 +91,12 @@ class Stream:
 
     async def _begin(self, parameters: RTCRtpSendParameters) -> None:
         dtls = self._sender.transport
-        self._payload_type = parameters.codecs[0].payloadType
+        self._payload_type = parameters.codecs[0].payloadType or 0
         for codec in parameters.codecs[1:]:
             if codec.name.lower() == "rtx" and codec.parameters.get("apt") == self._payload_type:
                 self._repeat_type = codec.payloadType
-        self._extensions = _Extensions(parameters, level=isinstance(self, AudioStream))
-        self._cname = RtcpSdesPacket([RtcpSourceInfo(self._ssrc, [(1, parameters.rtcp.cname.encode())])])
+        self._extensions = _Extensions(parameters, level=self.has_level)
+        self._cname = RtcpSdesPacket([RtcpSourceInfo(self._ssrc, [(1, (parameters.rtcp.cname or "").encode())])])
         self._srtp = dtls._tx_srtp
         self._put = _way_out(dtls)
         dtls._register_rtp_sender(self, parameters)
@@ -108,9 +110,7 @@ class Stream:
 
     def _send_packet(self, payload: bytes, *, marker: bool, level: int = 0) -> None:
         packet = (
-            struct.pack(
-                "!BBHLL", 0x90, marker << 7 | self._payload_type, self._sequence, self._timestamp, self._ssrc
-            )
+            struct.pack("!BBHLL", 0x90, marker << 7 | self._payload_type, self._sequence, self._timestamp, self._ssrc)
             + self._extensions.pack(level)
             + payload
         )
@@ -197,6 +197,7 @@ class AudioStream(Stream):
     """A sound over and over."""
 
     per_second = 50
+    has_level = True
 
     def __init__(self, sender: RTCRtpSender, counts: Counts, sound: Sound) -> None:
         """Take the place of a sender.
