@@ -14,7 +14,7 @@ from deepguard.density.errors import DensityError
 from deepguard.density.lines import LONGEST
 from deepguard.text import one_line
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 """How long a process may take to end by itself."""
 
 ANSWER_SECONDS = 300.0

@@ -19,7 +19,7 @@ Answer: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 async def answer_lines(answer: Answer) -> None:
-    """Answer what comes on standard input, until it ends: then whoever asked is gone.
+    """Answer what comes on standard input, until it ends: then whoever asked is gone, and waits for no answer.
 
     Args:
         answer: Gives the answer to one question; a ``DensityError`` is told as such.
@@ -29,12 +29,29 @@ async def answer_lines(answer: Answer) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     reader = asyncio.StreamReader(limit=LONGEST)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        try:
-            said = dict(await answer(json.loads(line)))
-        except DensityError as error:
-            said = {"error": str(error)}
-        print(json.dumps(said), file=out, flush=True)
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def read() -> None:
+        while line := await reader.readline():
+            lines.put_nowait(line)
+
+    async def answer_all() -> None:
+        while True:
+            try:
+                said = dict(await answer(json.loads(await lines.get())))
+            except DensityError as error:
+                said = {"error": str(error)}
+            print(json.dumps(said), file=out, flush=True)
+
+    tasks = [asyncio.create_task(read()), asyncio.create_task(answer_all())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # raises what an answer failed with
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def allow_many_files() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -90,7 +88,8 @@ async def _measure_one(
 ) -> Figures:
     calls, few = (plan.calls, max(1, plan.baseline_calls)) if kind == "guarded" else (plan.baseline_calls, 1)
     memory: dict[int, int] = {}
-    async with _serving(kind, mode, calls) as server:
+    module = "deepguard.density.servers"
+    async with running(f"the {kind} server", module, kind, mode.name, str(calls)) as server:
         url = (await server.ask("url"))["url"]
         try:
             for count in sorted({min(few, calls), calls}):
@@ -101,14 +100,6 @@ async def _measure_one(
             return await _window(plan.seconds, mode, memory, server, callers, on_passed)
         finally:
             await callers.ask("close")
-
-
-@contextlib.asynccontextmanager
-async def _serving(kind: Kind, mode: Mode, calls: int) -> AsyncIterator[Child]:
-    module = "deepguard.density.servers"
-    with tempfile.TemporaryDirectory(prefix="deepguard-density-") as folder:
-        async with running(f"the {kind} server", module, kind, mode.name, str(calls), folder) as server:
-            yield server
 
 
 async def _window(

@@ -66,8 +66,9 @@ def make_clip(codec: Codec, seconds: float = CLIP_SECONDS) -> Clip:
     """
     encoder = _vp8() if codec == "vp8" else _h264()
     frames: list[bytes] = []
-    for number, planes in enumerate(_Scene().pictures(round(seconds * FPS))):
-        picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    scene = _Scene()
+    for number in range(round(seconds * FPS)):
+        picture = av.VideoFrame.from_ndarray(scene.picture(number), format="yuv420p")
         picture.pts, picture.time_base = number, Fraction(1, FPS)
         frames += [bytes(packet) for packet in encoder.encode(picture)]
     frames += [bytes(packet) for packet in encoder.encode(None)]
@@ -132,40 +133,41 @@ class _Scene:
         random = np.random.default_rng(29)
         self._wall = _texture(random, 90, 45)
         self._face = _texture(random, 150, 30)
-        self._tint = _texture(random, 128, 14)[::2, ::2]
+        self._tint = _texture(random, 128, 14)
         self._noises = random.normal(0, 2.0, (_NOISES, HEIGHT, WIDTH)).astype(np.int8)
         rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
         self._inside = ((rows - HEIGHT / 2) / 260) ** 2 + ((columns - WIDTH / 2) / 190) ** 2 < 1
 
-    def pictures(self, count: int) -> list[NDArray[np.uint8]]:
-        """Pictures as planes of YUV 4:2:0, one above the other, as PyAV takes them."""
-        return [self._picture(number) for number in range(count)]
-
-    def _picture(self, number: int) -> NDArray[np.uint8]:
+    def picture(self, number: int) -> NDArray[np.uint8]:
+        """One picture as planes of YUV 4:2:0, one above the other, as PyAV takes them."""
         turn = 2 * math.pi * number / FPS
         wall = _cut(self._wall, number * 2, round(20 * math.sin(turn / 4)), HEIGHT, WIDTH)
         face = _cut(self._face, round(45 * math.sin(turn / 1.7)), round(18 * math.sin(turn / 0.9)), HEIGHT, WIDTH)
         inside = np.roll(self._inside, round(60 * math.sin(turn / 3.1)), axis=1)
-        luma = np.where(inside, face, wall) + self._noises[number % _NOISES]
-        chroma = _cut(self._tint, number, 0, HEIGHT // 2, WIDTH // 2)
-        planes = np.concatenate([luma.ravel(), chroma.ravel(), 255 - chroma.ravel()])
-        return np.clip(planes, 16, 235).astype(np.uint8).reshape(HEIGHT * 3 // 2, WIDTH)
+        luma = np.where(inside, face, wall)
+        luma += self._noises[number % _NOISES]
+        chroma = _cut(self._tint, number, 0, HEIGHT // 2, WIDTH // 2).ravel()
+        planes = np.empty(HEIGHT * WIDTH * 3 // 2, dtype=np.uint8)
+        size = HEIGHT * WIDTH
+        planes[:size] = np.clip(luma, 16, 235).ravel()
+        planes[size:] = np.clip(np.concatenate([chroma, 255 - chroma]), 16, 240)
+        return planes.reshape(HEIGHT * 3 // 2, WIDTH)
 
 
 def _texture(random: np.random.Generator, middle: float, depth: float) -> NDArray[np.int16]:
-    """Detail of all sizes, as in pictures of the world; goes on at its edges as it began."""
+    """Detail of all sizes, as in pictures of the world; behind its edges it begins anew, for a picture's size."""
     spectrum = np.fft.rfft2(random.normal(0, 1, (_TEXTURE, _TEXTURE * 2)))
     across, down = np.fft.rfftfreq(_TEXTURE * 2)[None, :], np.fft.fftfreq(_TEXTURE)[:, None]
     frequency = np.hypot(across, down)
     frequency[0, 0] = np.inf
     plane = np.fft.irfft2(spectrum / frequency**1.2, (_TEXTURE, _TEXTURE * 2))
-    return (middle + depth * plane / plane.std()).astype(np.int16)
+    texture = (middle + depth * plane / plane.std()).astype(np.int16)
+    return np.pad(texture, ((0, HEIGHT), (0, WIDTH)), mode="wrap")
 
 
 def _cut(texture: NDArray[np.int16], across: int, down: int, height: int, width: int) -> NDArray[np.int16]:
-    rows = np.arange(down, down + height) % texture.shape[0]
-    columns = np.arange(across, across + width) % texture.shape[1]
-    return texture[rows[:, None], columns[None, :]]
+    top, left = down % _TEXTURE, across % (_TEXTURE * 2)
+    return texture[top : top + height, left : left + width]
 
 
 __all__ = ["Clip", "Codec", "Sound", "level_of", "make_clip", "make_silence", "make_speech"]

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,10 @@ class Served:
         self.probe = LoopProbe()
         self._url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
+    async def started(self) -> str:
+        """Wait until the server answers; gives where."""
+        return await asyncio.shield(self._url)
+
     def on_started(self, url: str) -> None:
         """Note where the server answers."""
         self._url.set_result(url)
@@ -51,7 +56,7 @@ class Served:
         """
         match asked["do"]:
             case "url":
-                return {"url": await self._url}
+                return {"url": await self.started()}
             case "warm":
                 await self._warm(asked["calls"], {Source(name) for name in asked["sources"]}, asked["seconds"])
                 return {}
@@ -73,12 +78,14 @@ class Served:
             raise DensityError(f"not all of {calls} calls gave a sample of {names} within {seconds:g} s") from None
 
 
-async def _run(kind: str, mode: Mode, calls: int, folder: Path) -> None:
+async def _run(kind: str, mode: Mode, calls: int) -> None:
     served = Served()
     helping = [asyncio.create_task(served.probe.run()), asyncio.create_task(_answer(served))]
     try:
         if kind == "guarded":
-            await serve_guarded(mode, calls, folder, served.arrivals, served.on_started)
+            # Removed here: this process ends in order even where the one that asks is killed.
+            with tempfile.TemporaryDirectory(prefix="deepguard-density-") as folder:
+                await serve_guarded(mode, calls, Path(folder), served.arrivals, served.on_started)
         else:
             await serve_baseline(mode, served.arrivals, served.on_started)
     finally:
@@ -91,7 +98,8 @@ async def _answer(served: Served) -> None:
     try:
         await answer_lines(served.answer)
     finally:
-        # Whoever asked is gone, or asks us to end so: as a service manager would.
+        # Whoever asked is gone: end as a service manager would end it, which takes a server that takes signals.
+        await served.started()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -101,12 +109,11 @@ def main() -> None:
     parser.add_argument("kind", choices=("guarded", "baseline"))
     parser.add_argument("mode", choices=tuple(MODES))
     parser.add_argument("calls", type=int)
-    parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     allow_many_files()
     configure_logs(LogFormat.TEXT)
     try:
-        asyncio.run(_run(given.kind, MODES[given.mode], given.calls, given.folder))
+        asyncio.run(_run(given.kind, MODES[given.mode], given.calls))
     except Exception:
         logger.exception("The server failed")
         raise
