@@ -80,8 +80,8 @@ def show(result: Result, text: str) -> None:
     if result.baseline is not None:
         told["baseline"] = result.baseline
     say(f"{result.mode}: {text}")
-    columns = [list(_rows(figures)) for figures in told.values()]
-    print_table(["", *told], ([rows[0][0], *(cell for _name, cell in rows)] for rows in zip(*columns, strict=True)))
+    columns = [list(rows(figures)) for figures in told.values()]
+    print_table(["", *told], ([row[0][0], *(cell for _name, cell in row)] for row in zip(*columns, strict=True)))
     if result.ratio is not None:
         say(f"A guarded call uses {result.ratio:.2f} times the CPU of the baseline's.")
     for name, figures in told.items():
@@ -90,8 +90,15 @@ def show(result: Result, text: str) -> None:
     say("")
 
 
-def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
-    """Each row's name and what it says of one server; docs/performance.md explains each."""
+def rows(figures: Figures) -> Iterator[tuple[str, str]]:
+    """What a table says of one server.
+
+    Args:
+        figures: What was measured.
+
+    Yields:
+        The name of a row, and its cell.
+    """
     per_core, per_call = figures.calls_per_core, figures.memory_per_call_mb
     yield "calls", f"{figures.calls} for {figures.seconds:.0f} s"
     yield "CPU per call", f"{figures.cpu_ms:.1f} ms/s"
@@ -141,4 +148,4 @@ def _figures(figures: Figures) -> dict[str, Any]:
     return {**asdict(figures), "calls_per_core": figures.calls_per_core, "limits": figures.limits()}
 
 
-__all__ = ["app", "as_dict", "show"]
+__all__ = ["app", "as_dict", "rows", "show"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepguard.model import Source
 
-EARLY = 0.1
-"""Part of a period that a sample may come before its slot and still be that slot's: the clocks are two."""
+EARLY = 0.25
+"""Part of a period that a sample may come before its slot and still be that slot's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def count_samples(
 ) -> dict[Source, Samples]:
     """Count what was due and what came, as seen from outside.
 
-    A track's slots lie a period apart, from its last sample before the window on.
+    A track's slots lie a period apart, from its last sample before the window on, and are laid so that the middle one
+    of its samples is on time.
 
     Args:
         arrivals: Call, source and monotonic seconds of each sample, in order; also from before the window.
@@ -81,14 +83,17 @@ def count_samples(
             taken += sum(began <= at < ended for at in times)
             lost += len(slots) - len(served)
             after = [at - slots[number] for number, at in served.items()]
-            # Where the sample that the slots are counted from was late itself, others seem early by that much.
-            late += [seconds - min(0.0, *after) for seconds in after] if after else []
+            # None is early: where one seems to be, all of the others are that much later.
+            late += [seconds - min(0.0, *after) for seconds in after]
         found[source] = Samples(due, taken, lost, Spread.of(late))
     return found
 
 
 def _slots(times: Sequence[float], period: float, began: float, ended: float) -> list[float]:
-    first = max((at for at in times if at < began), default=min(times))
+    anchor = max((at for at in times if at < began), default=min(times))
+    # As parts of a period, from half of one too early to half of one too late.
+    off = [((at - anchor) / period + 0.5) % 1 - 0.5 for at in times if anchor <= at < ended]
+    first = anchor + period * statistics.median_low(off)
     skipped = max(0, math.ceil((began - first) / period))
     count = max(0, math.ceil((ended - first) / period) - skipped)
     return [first + (skipped + number) * period for number in range(count)]
