@@ -151,8 +151,8 @@ class Figures:
 
     @property
     def calls_per_core(self) -> float | None:
-        """How many such calls one core carries; None where too little was used to say so."""
-        return 1000 / self.cpu_ms if self.cpu_ms > 0 else None
+        """How many such calls one core carries; None where calls broke, or too little was used to say so."""
+        return 1000 / self.cpu_ms if self.cpu_ms > 0 and not self.lost_calls else None
 
     def limits(self) -> list[str]:
         """For people: what kept the run from showing what the server alone can do; empty where nothing did."""
@@ -166,7 +166,7 @@ class Figures:
         if self.repeated > self.packets * 0.001:
             found.append(f"packets were lost: {self.repeated} were sent again")
         if self.lost_calls:
-            found.append(f"{self.lost_calls} of {self.calls} calls broke")
+            found.append(f"{self.lost_calls} of {self.calls} calls broke: CPU and memory are not those of {self.calls}")
         return found
 
 
@@ -186,8 +186,8 @@ class Result:
 
     @property
     def ratio(self) -> float | None:
-        """Guarded CPU per call-second in parts of the baseline's; None where there is nothing to compare."""
-        if self.baseline is None or not self.baseline.cpu_ms:
+        """Guarded CPU per call-second in parts of the baseline's; None where calls broke, or there is no baseline."""
+        if self.baseline is None or not self.baseline.cpu_ms or self.guarded.lost_calls or self.baseline.lost_calls:
             return None
         return self.guarded.cpu_ms / self.baseline.cpu_ms
 

@@ -84,6 +84,9 @@ def test_calls_per_core_and_the_ratio_follow_from_the_cpu() -> None:
     assert figures(cpu_ms=0).calls_per_core is None
     assert Result("clear", figures(), figures(cpu_ms=200)).ratio == 0.25
     assert Result("clear", figures(), None).ratio is None
+    # Calls that broke cost nothing any more.
+    assert figures(lost_calls=1).calls_per_core is None
+    assert Result("clear", figures(lost_calls=1), figures(cpu_ms=200)).ratio is None
 
 
 @pytest.mark.parametrize(
