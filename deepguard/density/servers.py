@@ -25,6 +25,7 @@ from deepguard.density.modes import MODES, Mode
 from deepguard.density.noting import Arrivals, LoopProbe
 from deepguard.logs import LogFormat, configure_logs
 from deepguard.model import Source
+from deepguard.server import loop
 
 
 class Served:
@@ -113,7 +114,9 @@ def main() -> None:
     allow_many_files()
     configure_logs(LogFormat.TEXT)
     try:
-        asyncio.run(_run(given.kind, MODES[given.mode], given.calls))
+        # Each as it is served: bots run in Python's own event loop unless somebody sees to another.
+        run = loop.run if given.kind == "guarded" else asyncio.run
+        run(_run(given.kind, MODES[given.mode], given.calls))
     except Exception:
         logger.exception("The server failed")
         raise
