@@ -156,7 +156,7 @@ class Figures:
 
     @property
     def others(self) -> float:
-        """Part of all cores' time that neither the server nor the callers used: the kernel's own, and other programs'."""
+        """Part of all cores' time that neither the server nor the callers used: the kernel's, and other programs'."""
         if not self.machine_ms:
             return 0.0
         return self.machine_busy * max(0.0, 1 - (self.cpu_ms + self.callers_ms) / self.machine_ms)
