@@ -154,6 +154,13 @@ class Figures:
         """How many such calls one core carries; None where calls broke, or too little was used to say so."""
         return 1000 / self.cpu_ms if self.cpu_ms > 0 and not self.lost_calls else None
 
+    @property
+    def others(self) -> float:
+        """Part of all cores' time that neither the server nor the callers used: the kernel's, and other programs'."""
+        if not self.machine_ms:
+            return 0.0
+        return self.machine_busy * max(0.0, 1 - (self.cpu_ms + self.callers_ms) / self.machine_ms)
+
     def limits(self) -> list[str]:
         """For people: what kept the run from showing what the server alone can do; empty where nothing did."""
         found: list[str] = []
@@ -161,6 +168,8 @@ class Figures:
             found.append(f"callers could not keep their pace: {self.late_sends:.1%} of what they sent was late")
         if self.machine_busy + self.stolen > 0.95:
             found.append(f"the machine was saturated: {self.machine_busy:.0%} of all cores' time was used")
+        if self.others > 0.15:
+            found.append(f"other programs and the kernel used {self.others:.0%} of all cores' time")
         if self.stolen > 0.02:
             found.append(f"the host of this virtual machine took {self.stolen:.0%} of its time")
         if self.repeated > self.packets * 0.001:

@@ -42,6 +42,9 @@ HISTORY = 256
 
 VIDEO_RATE = 90_000
 
+HEADER = struct.Struct("!BBHLL")
+"""Of an RTP packet with extensions, up to these."""
+
 Payloads = Sequence[Sequence[bytes]]
 
 
@@ -108,12 +111,9 @@ class Stream:
             self._report()
         self._calls += 1
 
-    def _send_packet(self, payload: bytes, *, marker: bool, level: int = 0) -> None:
-        packet = (
-            struct.pack("!BBHLL", 0x90, marker << 7 | self._payload_type, self._sequence, self._timestamp, self._ssrc)
-            + self._extensions.pack(level)
-            + payload
-        )
+    def _send_packet(self, payload: bytes, extensions: bytes, *, marker: bool) -> None:
+        kind = marker << 7 | self._payload_type
+        packet = HEADER.pack(0x90, kind, self._sequence, self._timestamp, self._ssrc) + extensions + payload
         self._history[self._sequence % HISTORY] = (self._sequence, packet)
         self._sequence = self._sequence + 1 & 0xFFFF
         self._packets += 1
@@ -181,11 +181,14 @@ class VideoStream(Stream):
         frame = self._clip[self._at]
         self._at = (self._at + 1) % len(self._clip)
         self._timestamp = self._timestamp + VIDEO_RATE // FPS & 0xFFFFFFFF
-        last = len(frame) - 1
-        for number, payload in enumerate(frame):
-            if self._described:
-                payload = vp8_descriptor(self._picture_id, start=number == 0) + payload
-            self._send_packet(payload, marker=number == last)
+        extensions = self._extensions.pack()
+        descriptor, later = b"", b""
+        if self._described:
+            descriptor, later = (vp8_descriptor(self._picture_id, start=start) for start in (True, False))
+        for payload in frame[:-1]:
+            self._send_packet(descriptor + payload, extensions, marker=False)
+            descriptor = later
+        self._send_packet(descriptor + frame[-1], extensions, marker=True)
         self._picture_id += 1
 
     def _on_keyframe_wanted(self) -> None:
@@ -215,7 +218,7 @@ class AudioStream(Stream):
         super().send()
         at = self._calls % len(self._sound.packets)
         self._timestamp = self._timestamp + PACKET_SAMPLES & 0xFFFFFFFF
-        self._send_packet(self._sound.packets[at], marker=False, level=self._sound.levels[at])
+        self._send_packet(self._sound.packets[at], self._extensions.pack(self._sound.levels[at]), marker=False)
 
 
 class _Extensions:
@@ -236,7 +239,7 @@ class _Extensions:
         self.end = 16 + words * 4
         """Where a packet's payload begins."""
 
-    def pack(self, level: int) -> bytes:
+    def pack(self, level: int = 0) -> bytes:
         packed = self._fixed
         if self._time is not None:
             # Seconds since NTP's beginning, 6 bits before the point and 18 after it.
