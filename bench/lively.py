@@ -70,7 +70,7 @@ def _face(random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.
     middle = WIDTH // 2
     cv2.ellipse(shape, (middle, 330), (165, 225), 0, 0, 360, (1.0,), -1)
     cv2.ellipse(shape, (middle, 800), (420, 270), 0, 0, 360, (1.0,), -1)
-    shape = cv2.GaussianBlur(shape, (0, 0), 2)
+    shape = cv2.GaussianBlur(shape, (0, 0), 2).astype(np.float32)
     down, across = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     light = 150 - 0.1 * (across - middle) - 0.06 * (down - 330)
     face = light + 7 * _texture(random, WIDTH, HEIGHT)
@@ -145,24 +145,21 @@ def psnr(luma: NDArray[Any], source: NDArray[Any]) -> float:
 
 
 class LivelyTrack(VideoStreamTrack):
-    """Plays the picture as an aiortc camera: frames that there is no time for are left out."""
+    """Plays the picture as an aiortc camera; frames that there is no time for are left out. All show the same."""
 
     def __init__(self, frames: list[Planes]) -> None:
         super().__init__()
         self._frames = frames
-        self._began: float | None = None
-        self._number = -1
+        self._number = int(time.monotonic() * RATE)
+        self._first = self._number
 
     async def recv(self) -> VideoFrame:
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        self._number = max(self._number + 1, int((now - self._began) * RATE))
-        wait = self._began + self._number / RATE - now
+        self._number = max(self._number + 1, int(time.monotonic() * RATE))
+        wait = self._number / RATE - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
         frame = VideoFrame.from_ndarray(self._frames[self._number % len(self._frames)], format="yuv420p")
-        frame.pts, frame.time_base = self._number * 90_000 // RATE, _TICK
+        frame.pts, frame.time_base = (self._number - self._first) * 90_000 // RATE, _TICK
         return frame
 
 

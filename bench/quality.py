@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
 
+from aiortc import RTCPeerConnection
+
 from bench.lively import Planes, lively_picture
 from bench.received import Likeness, ReceivedCall, likeness, mean_psnr
 from bench.results import Row
@@ -54,7 +56,14 @@ class Comparison:
         return mean_psnr(self.whole) - mean_psnr(self.sampled)
 
 
-async def compare(calls: Calls, frames: Sequence[Planes], fps: float, count: int, warm_up: float) -> Comparison:
+async def compare(
+    calls: Calls,
+    frames: Sequence[Planes],
+    fps: float,
+    count: int,
+    warm_up: float,
+    disturb: Callable[[RTCPeerConnection], None] | None = None,
+) -> Comparison:
     """Take samples of two calls of the same camera.
 
     Args:
@@ -63,25 +72,26 @@ async def compare(calls: Calls, frames: Sequence[Planes], fps: float, count: int
         fps: Samples a second.
         count: How many samples.
         warm_up: Seconds whose samples are left out.
+        disturb: What is done to each connection before its media is taken.
     """
     received = [ReceivedCall(fps), ReceivedCall(fps, decode_all=True)]
     async with calls([each.answer for each in received]):
         try:
-            await asyncio.gather(*(each.begin() for each in received))
+            await asyncio.gather(*(each.begin(disturb) for each in received))
             skipped = round(warm_up * fps) + 1
             await asyncio.gather(*(each.detector.until(skipped) for each in received))
             before = [each.counts.packets_taken[Source.CAMERA] for each in received]
             await asyncio.gather(*(each.detector.until(skipped + count) for each in received))
-            packets = [
+            sampled_packets, whole_packets = (
                 (each.counts.packets_taken[Source.CAMERA] - taken) / count
                 for each, taken in zip(received, before, strict=True)
-            ]
+            )
         finally:
             await asyncio.gather(*(each.end() for each in received))
     sampled, whole = (
         [likeness(sample, frames) for sample in each.detector.samples[skipped : skipped + count]] for each in received
     )
-    return Comparison(sampled, whole, *packets, received[0].counts.fallbacks[Fallback.RATE] > 0)
+    return Comparison(sampled, whole, sampled_packets, whole_packets, received[0].counts.fallbacks[Fallback.RATE] > 0)
 
 
 def rows_of(name: str, found: Comparison) -> list[Row]:

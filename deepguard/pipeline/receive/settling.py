@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST = 30
+MOST = 40
 """Frames after a keyframe; after so many even a starved stream is about as good as it gets."""
 
 _USUAL = 10
@@ -31,7 +31,7 @@ class Worth:
     in_all: float
 
 
-WORTH = {"VP8": Worth(0.45, 0.7), "H264": Worth(0.2, 0.5)}
+WORTH = {"VP8": Worth(0.5, 0.8), "H264": Worth(0.2, 0.55)}
 """By codec. VP8's encoder starts from a keyframe that is very coarse, H.264's from one that is not far off."""
 
 
