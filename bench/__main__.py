@@ -1,4 +1,5 @@
-"""`python -m bench [NAME…] [--json FILE]`, `python -m bench crash [--kills N] [--store sqlite|postgresql]`."""
+"""`python -m bench [NAME…] [--json FILE]`, `python -m bench crash [--kills N] [--store sqlite|postgresql]`,
+`python -m bench minutes [--codec VP8|H264]`."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ BENCHES = {
     "outage": "what a destination is sent that was dead for a while",
     "planes": "what a decoded frame costs until it is a sample",
     "policy": "what a verdict costs in policy and incident logic",
+    "quality": "how good samples are of which only a keyframe and what settles it were decoded",
     "replay": "what it takes to play recorded calls through other settings",
     "startup": "how soon deepguard run serves, and deepguard check answers",
 }
@@ -63,5 +65,10 @@ if __name__ == "__main__":
 
         del sys.argv[1]
         typer.run(crash)
+    elif sys.argv[1:2] == ["minutes"]:
+        from bench.minutes import minutes
+
+        del sys.argv[1]
+        typer.run(minutes)
     else:
         typer.run(run)

@@ -199,11 +199,12 @@ class Camera:
         latest = max(time.monotonic(), sampler.due_at) + LATE_SECONDS
         while (now := time.monotonic()) < latest:
             due = now >= sampler.due_at
-            if due and self._clip.settled >= self._pace.settling:
+            clip = self._clip
+            if due and self._pace.settled(clip.codec, clip.sizes):
                 break
             await self._wait((latest if due else sampler.due_at) - now)
         clip = Clip(list(self._clip.frames))
-        self._pace.note_frames(clip.sizes, clip.seconds)
+        self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)
         return clip
 
     async def _hand_over(self, clip: Clip) -> None:
