@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from aiortc import (
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
@@ -33,12 +36,14 @@ from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.path import ReceivePath
 from support.detectors import AnsweringDetector, new_guard
 
+T = TypeVar("T")
+
 WHO = "Ada"
 LONG = 20.0
 """Seconds for which something is waited for at most."""
 
-OFTEN = VideoParams(normal_fps=1, burst_fps=1)
-"""Once a second: as often as keyframes are asked for."""
+OFTEN = VideoParams(normal_fps=0.6, burst_fps=1)
+"""As often as keyframes are asked for also on a machine that has much else to do."""
 
 VOICE_RATE = 48_000
 _CLOCK = 90_000
@@ -67,14 +72,15 @@ class Numbered(MediaStreamTrack):
 
     Attributes:
         count: The last number.
+        fps: Frames a second.
     """
 
     kind = "video"
 
-    def __init__(self, fps: float = 30.0, *, warm: bool = True, size: tuple[int, int] = (320, 240)) -> None:
+    def __init__(self, fps: float = 20.0, *, warm: bool = True, size: tuple[int, int] = (320, 240)) -> None:
         super().__init__()
         self.count = 0
-        self._fps = fps
+        self.fps = fps
         self._warm = warm
         self._size = size
         self._next = 0.0
@@ -89,7 +95,7 @@ class Numbered(MediaStreamTrack):
         self._began = self._began or now
         await asyncio.sleep(max(0.0, self._next - now))
         now = time.monotonic()
-        self._next = max(self._next + 1 / self._fps, now)
+        self._next = max(self._next + 1 / self.fps, now)
         self.count = (self.count + 1) % 2 ** (_ROWS * _COLUMNS)
         frame = VideoFrame.from_ndarray(self._draw(), format="rgb24")
         frame.pts, frame.time_base = round((now - self._began) * _CLOCK), Fraction(1, _CLOCK)
@@ -180,18 +186,23 @@ class Peer:
     Attributes:
         pc: Its connection.
         answers_requests: Whether it makes a keyframe when it is asked for one.
+        requests_lost: How many requests the network still loses.
         requests: When it was asked, in monotonic seconds, whether it answered or not; by SSRC.
         sent: RTP packets that left it.
+        last: The number of the last one of each stream.
         loses: Whether the network loses a datagram of it.
         bitrates: What it was allowed to send.
         reports: Fraction and number of packets that it was told are lost, of its first video stream.
     """
 
     def __init__(self, changes: Changes, tracks: Iterable[MediaStreamTrack], codec: str = "") -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.answers_requests = True
+        self.requests_lost = 0
         self.requests: dict[int, list[float]] = {}
         self.sent = 0
+        self.last: dict[int, int] = {}
+        self._sent_by: Counter[int] = Counter()
         self.loses: Callable[[bytes], bool] = lambda _data: False
         self.bitrates: list[bytes] = []
         self.reports: list[tuple[int, int]] = []
@@ -211,6 +222,9 @@ class Peer:
         order = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
         return self.pc.getSenders()[order.index(source)]
 
+    def sent_of(self, source: Source) -> int:
+        return self._sent_by[self.sender(source)._ssrc]
+
     def requests_to(self, source: Source) -> list[float]:
         return self.requests[self.sender(source)._ssrc]
 
@@ -218,11 +232,30 @@ class Peer:
         """Make a keyframe though nobody asked."""
         type(self.sender(source))._send_keyframe(self.sender(source))
 
+    async def flood(self, source: Source, count: int) -> None:
+        """Send so many packets with nothing in them, numbered on from the last one, as fast as can be.
+
+        Its track must have been taken off. A multiple of 65,536 lets the sender go on afterwards.
+        """
+        number = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN).index(source)
+        transceiver = self.pc.getTransceivers()[number]
+        kind, ssrc = transceiver._codecs[0].payloadType, transceiver.sender._ssrc
+        dtls, last = self.transport, self.last[ssrc]
+        for each in range(last + 1, last + 1 + count):
+            await dtls._transport._send(
+                dtls._tx_srtp.protect(struct.pack("!BBHII", 0x80, kind, each & 0xFFFF, each, ssrc))
+            )
+            if not each % 32:
+                await asyncio.sleep(0)
+
     def _watch(self, sender: RTCRtpSender) -> None:
         handle, make_keyframe = sender._handle_rtcp_packet, sender._send_keyframe
         asked = self.requests.setdefault(sender._ssrc, [])
 
         def send_keyframe() -> None:
+            if self.requests_lost:
+                self.requests_lost -= 1
+                return
             asked.append(time.monotonic())
             if self.answers_requests:
                 make_keyframe()
@@ -248,6 +281,8 @@ class Peer:
         async def over_the_network(data: bytes) -> None:
             if 127 < data[0] < 192 and not 191 < data[1] < 224:
                 self.sent += 1
+                self._sent_by[int.from_bytes(data[8:12], "big")] += 1
+                self.last[int.from_bytes(data[8:12], "big")] = data[2] << 8 | data[3]
                 if self.loses(data):
                     return
             await send(data)
@@ -308,6 +343,12 @@ class Scene:
         """The lines of a level in which a text is."""
         return [line for each, line in self.log if each == level and text in line]
 
+    def is_open(self, source: Source) -> bool:
+        """Whether the packets of a source are let through."""
+        gates = self.path._gates
+        assert gates is not None
+        return next(gate.is_open for gate in gates._gates if gate.source is source)
+
     @property
     def track(self) -> Any:
         """The camera, as the guard follows it."""
@@ -321,6 +362,7 @@ async def receiving(
     video: VideoParams = OFTEN,
     audio: AudioParams | None = None,
     coverage: CoverageParams | None = None,
+    connection: SmallWebRTCConnection | None = None,
     answer: Callable[[Sample], Judgement | None] = lambda _sample: Judgement.CLEAR,
     camera: Numbered | None = None,
     screen: Numbered | None = None,
@@ -338,6 +380,7 @@ async def receiving(
         video: How pictures are sampled.
         audio: How sound is.
         coverage: When a track counts as blind.
+        connection: The server's side; one that receives only if None.
         answer: What the detector says.
         camera: What the camera shows.
         screen: What the screen shows; None shares none.
@@ -353,7 +396,7 @@ async def receiving(
     peer = Peer(changes, [track for track in (voice, camera, screen) if track is not None], codec)
     detector = NotingDetector(changes, answer)
     guard = new_guard(detector, video=video, audio=audio, coverage=coverage)
-    connection, counts = ReceiveOnlyConnection(), ReceiveCounts()
+    connection, counts = connection or ReceiveOnlyConnection(), ReceiveCounts()
     sources = {Source.MICROPHONE, Source.CAMERA} | ({Source.SCREEN} if screen else set())
     path = ReceivePath(
         guard,
@@ -388,6 +431,13 @@ async def receiving(
         loop.set_exception_handler(None)
     assert not [line for level, line in scene.log if level in ("ERROR", "CRITICAL")], scene.log
     assert not scene.complaints
+
+
+async def at_once(*scenes: Coroutine[Any, Any, T]) -> list[T]:
+    """What becomes of scenes that are played at the same time; when one fails, all end."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(scene) for scene in scenes]
+    return [task.result() for task in tasks]
 
 
 async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp) -> None:
@@ -434,6 +484,7 @@ __all__ = [
     "Peer",
     "Scene",
     "Spoken",
+    "at_once",
     "connect",
     "hang_up",
     "number_on",

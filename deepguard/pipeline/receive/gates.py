@@ -63,7 +63,13 @@ class Gates:
             self._masks[gate] = MASKS["audio" if gate.source.is_audio else "video"]
             for kind in gate.kinds | gate.repair_kinds:
                 self._by_kind.setdefault(kind, []).append(gate)
-        if self._most is ReceiveLevel.PACKET or abilities().missing_datagrams:
+        missing = abilities().missing_datagrams
+        if missing:
+            logger.warning(
+                "This version of aioice is not the one that deepguard knows ({}): all packets are decrypted",
+                ", ".join(missing),
+            )
+        if self._most is ReceiveLevel.PACKET or missing:
             for gate, receiver in gates:
                 receiver.hook(_at_packets(gate))
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from deepguard.config.models import VideoParams
 from deepguard.model import Judgement, Source
 from deepguard.pipeline.receive.counts import Fallback, ReceiveLevel
-from support.receiving import Scene, number_on, receiving
+from support.receiving import Scene, at_once, number_on, receiving
 
 
 async def taken(level: ReceiveLevel, codec: str) -> tuple[Scene, int, int]:
@@ -25,19 +24,18 @@ async def taken(level: ReceiveLevel, codec: str) -> tuple[Scene, int, int]:
             (sample,) = await scene.samples(1)
             number, warm = number_on(sample)
             assert warm
-            # Not older than a few frames.
-            assert 0 <= scene.camera.count - number < 30
+            # What is shown now, not what waited somewhere.
+            assert 0 <= scene.camera.count - number < 60
             shown.append(number)
         assert all(after > before for before, after in pairwise(shown))
-        assert all(0.5 < after - before < 1.5 for before, after in pairwise(scene.detector.times[1:]))
+        assert all(1 < after - before < 2.5 for before, after in pairwise(scene.detector.times[1:]))
         return scene, scene.peer.sent - sent, scene.arrived[0] - arrived
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 async def test_samples_are_pictures_of_the_source_at_each_level(codec: str) -> None:
-    scenes = await asyncio.gather(*(taken(level, codec) for level in ReceiveLevel))
+    scenes = await at_once(*(taken(level, codec) for level in ReceiveLevel))
     for level, (scene, sent, arrived) in zip(ReceiveLevel, scenes, strict=True):
-        print(level, sent, arrived, scene.counts)
         assert not scene.counts.fallbacks, level
         assert not scene.counts.undecodable
         assert scene.counts.tracks[level] == 0, "they were let go"
