@@ -156,6 +156,7 @@ class Camera:
     def _close(self) -> None:
         self._gate.close()
         self._clip = Clip()
+        self._receiver.forget_decoded()
 
     async def _keyframe(self) -> None:
         """Ask for a keyframe until one comes.
@@ -170,7 +171,12 @@ class Camera:
                 await self._decode(Fallback.CODEC)
             if self._gate.ssrc is None or self._gate.last_seen < time.monotonic() - 2 * pause:
                 # Nothing comes at all: a camera that is off ignores nobody.
-                await self._gate.seen()
+                # But a screen that stands still may be sent only to who asks for it.
+                await self._ask()
+                while not await self._gate.seen(REST_SECONDS):
+                    if self._ended:
+                        raise MediaStreamError
+                    await self._ask()
                 began, pause, asked, other_frames = time.monotonic(), REPEAT_SECONDS, 0, self._frames
             if asked >= REQUESTS and self._frames - other_frames >= FRAMES:
                 self._counts.keyframes_ignored += 1

@@ -30,6 +30,10 @@ async def take_pictures(
     try:
         while True:
             frame = await received.recv()
+            if frame is None:
+                # The sender said that it turned it off: what comes all the same is looked at.
+                received.set_enabled(True)
+                continue
             track.facts.last_media = time.monotonic()
             due_at = track.sampler.due_at
             if isinstance(frame, VideoFrame) and track.facts.last_media >= due_at:

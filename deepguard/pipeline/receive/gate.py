@@ -103,11 +103,19 @@ class Gate:
         self._resumed.clear()
         self._receiver.start_over()
 
-    async def seen(self) -> None:
-        """Wait for a packet."""
+    async def seen(self, seconds: float) -> bool:
+        """Wait for a packet.
+
+        Args:
+            seconds: For so long at most.
+
+        Returns:
+            Whether one came.
+        """
         if self._seen is None:
             self._seen = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._seen)
+        await asyncio.wait({self._seen}, timeout=seconds)
+        return self._seen is None
 
     def admit(self, kind: int, sequence: int, ssrc: int) -> bool:
         """Take note of a packet.
@@ -148,7 +156,7 @@ class Gate:
             lost = max(0, passed - self.mask - 1) if self._steady else 0
             self._counts.packets_held[self.source] += passed
         self._steady = True
-        if lost or not sequence & REPORTED:
+        if lost or (passed < _HALF and not sequence & REPORTED):
             self._receiver.skip_to(ssrc, sequence, lost)
         return not sequence & DECRYPTED
 

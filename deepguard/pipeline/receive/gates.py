@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from aiortc import RTCPeerConnection
 from aiortc.rtp import RtpPacket
@@ -46,7 +47,8 @@ class Gates:
         self._masks: dict[Gate, int] = {}
         self._peeking: set[Gate] = set()
         self._sockets: list[Datagrams] = []
-        self._dropped: dict[int, int] = {}
+        self._dropped: dict[kernel.Dropped, int] = {}
+        self._receivers: list[Receiver] = []
 
     def put_up(self, gates: Sequence[tuple[Gate, Receiver]]) -> None:
         """Put gates up at the best level there is.
@@ -56,11 +58,18 @@ class Gates:
         """
         for gate, receiver in gates:
             self._gates.append(gate)
+            self._receivers.append(receiver)
             self._of_receiver[id(receiver.receiver)] = gate
             self._masks[gate] = MASKS["audio" if gate.source.is_audio else "video"]
             for kind in gate.kinds | gate.repair_kinds:
                 self._by_kind.setdefault(kind, []).append(gate)
-        if self._most is ReceiveLevel.PACKET or abilities().missing_datagrams:
+        missing = abilities().missing_datagrams
+        if missing:
+            logger.warning(
+                "This version of aioice is not the one that deepguard knows ({}): all packets are decrypted",
+                ", ".join(missing),
+            )
+        if self._most is ReceiveLevel.PACKET or missing:
             for gate, receiver in gates:
                 receiver.hook(_at_packets(gate))
             return
@@ -68,9 +77,18 @@ class Gates:
         self._sockets = list(datagrams(self._pc))
         for socket in self._sockets:
             socket.hook(self._at_datagrams(socket))
-        if self._most is ReceiveLevel.KERNEL and all(socket.descriptor is not None for socket in self._sockets):
+        if self._most is ReceiveLevel.KERNEL and all(_takes_filter(socket) for socket in self._sockets):
             self.level = ReceiveLevel.KERNEL
             self.changed()
+
+    def take_down(self) -> None:
+        """Let go of the connection: it is as if there had been no gates."""
+        for socket in self._sockets:
+            socket.let_go()
+        for receiver in self._receivers:
+            receiver.let_go()
+        if self.level is ReceiveLevel.KERNEL:
+            self._drop({})
 
     def changed(self) -> None:
         """Have the kernel drop what no gate lets through."""
@@ -78,21 +96,32 @@ class Gates:
             return
         for gate in self._gates:
             gate.drop(0 if gate.is_open or gate in self._peeking else self._masks[gate])
-        # A type that several tracks share is dropped when none of them wants it.
-        smallest = {kind: min(gate.mask for gate in gates) for kind, gates in self._by_kind.items()}
-        dropped = {kind: mask for kind, mask in smallest.items() if mask}
+        dropped: dict[kernel.Dropped, int] = {}
+        for kind, gates in self._by_kind.items():
+            if len(gates) == 1 or kind in gates[0].repair_kinds:
+                dropped[kernel.Dropped(kind)] = min(gate.mask for gate in gates)
+            else:
+                # Camera and screen share their payload types.
+                dropped |= {kernel.Dropped(kind, gate.ssrc): gate.mask for gate in gates if gate.ssrc is not None}
+        self._drop({packets: mask for packets, mask in dropped.items() if mask})
+
+    def _drop(self, dropped: dict[kernel.Dropped, int]) -> None:
         if dropped == self._dropped:
             return
         self._dropped = dropped
         try:
             for socket in self._sockets:
-                if socket.descriptor is not None:
-                    kernel.attach(socket.descriptor, dropped)
+                if (descriptor := socket.descriptor) is not None:
+                    kernel.attach(descriptor, dropped)
         except kernel.KernelFilterError as error:
-            logger.debug("Packets are dropped after the kernel: {}", error)
+            logger.warning("Packets are dropped after the kernel from now on: {}", error)
             self.level = ReceiveLevel.DATAGRAM
             for gate in self._gates:
                 gate.drop(0)
+            for socket in self._sockets:
+                if (descriptor := socket.descriptor) is not None:
+                    with suppress(kernel.KernelFilterError):
+                        kernel.attach(descriptor, {})
 
     def look(self) -> None:
         """See whether what the kernel drops still comes; called a few times a second."""
@@ -109,18 +138,15 @@ class Gates:
         self.changed()
 
     def _gate_of(self, kind: int, source: int) -> Gate | None:
-        gates = self._by_kind.get(kind)
-        if gates is None:
+        if kind not in self._by_kind:
             return None
-        if len(gates) == 1:
-            return gates[0]
-        # Camera and screen share their payload types.
         gate = self._by_ssrc.get(source)
+        # A stream that was neither announced nor decrypted yet may be anybody's: it is decrypted first.
         if gate is None and (receiver := receiver_of(self._pc, source)) is not None:
             gate = self._of_receiver.get(id(receiver))
             if gate is not None:
                 self._by_ssrc[source] = gate
-        return gate
+        return gate if gate is not None and (kind in gate.kinds or kind in gate.repair_kinds) else None
 
     def _at_datagrams(self, socket: Datagrams) -> Callable[[bytes], bool]:
         def takes(data: bytes) -> bool:
@@ -140,6 +166,18 @@ class Gates:
             return bool(through)
 
         return takes
+
+
+def _takes_filter(socket: Datagrams) -> bool:
+    descriptor = socket.descriptor
+    if descriptor is None:
+        return False
+    try:
+        kernel.probe(descriptor)
+    except kernel.KernelFilterError as error:
+        logger.debug("Packets are dropped after the kernel: {}", error)
+        return False
+    return True
 
 
 def _at_packets(gate: Gate) -> Callable[[PacketHandler], PacketHandler]:

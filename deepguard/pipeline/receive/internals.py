@@ -5,6 +5,7 @@ Everything above asks ``abilities`` first, which looks whether all of it is ther
 
 from __future__ import annotations
 
+import asyncio
 import queue
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from aiortc import (
 )
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
+from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 
 _PREFIX = "_RTCRtpReceiver__"
@@ -32,6 +33,7 @@ _NACKS = _PREFIX + "nack_generator"
 _ESTIMATOR = _PREFIX + "remote_bitrate_estimator"
 _STATISTICS = _PREFIX + "remote_streams"
 _OWN_SSRC = _PREFIX + "rtcp_ssrc"
+_HALF = 0x8000
 _CAPACITY = 512
 """Packets in a jitter buffer: a keyframe of 600 KB."""
 
@@ -81,6 +83,8 @@ def abilities() -> Abilities:
     for name in ("_handle_rtp_packet", "_send_rtcp", "_send_rtcp_pli"):
         if not callable(getattr(receiver, name, None)):
             wrong.append(name)
+    if not isinstance(getattr(RemoteStreamTrack("video"), "_queue", None), asyncio.Queue):
+        wrong.append("RemoteStreamTrack._queue")
     statistics = StreamStatistics(90000)
     wrong += [
         f"StreamStatistics.{name}"
@@ -117,6 +121,7 @@ class Receiver:
         """
         self.receiver = receiver
         self._decoding: Any = getattr(receiver, _QUEUE)
+        self._handle: PacketHandler = receiver._handle_rtp_packet
 
     @property
     def takes(self) -> bool:
@@ -147,13 +152,26 @@ class Receiver:
         Args:
             wrap: Makes the handler that packets go to of the one that they went to.
         """
-        handler: PacketHandler = self.receiver._handle_rtp_packet
 
         async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
             await wrapped(packet, arrival_time_ms)
 
-        wrapped = wrap(handler)
+        wrapped = wrap(self._handle)
         self.receiver._handle_rtp_packet = handle
+
+    def let_go(self) -> None:
+        """Be as if nobody had looked inside; nothing is put together into frames."""
+        self.takes = False
+        setattr(self.receiver, _QUEUE, self._decoding)
+        self.receiver._handle_rtp_packet = self._handle
+
+    def forget_decoded(self) -> None:
+        """Let go of frames that were decoded, and that nobody took."""
+        decoded = self.receiver.track._queue
+        while not decoded.empty():
+            if decoded.get_nowait() is None:  # the end of the track
+                decoded.put_nowait(None)
+                return
 
     def start_over(self) -> None:
         """Forget what packets came: those that come next follow upon a gap that nobody is to fill."""
@@ -177,6 +195,8 @@ class Receiver:
             return
         # The sender takes its share of losses of how far the number went: what was held back counts as received.
         passed = (sequence - statistics.max_seq) & 0xFFFF
+        if passed >= _HALF:
+            return  # one that was overtaken
         known = statistics.packets_received + statistics.packets_lost + passed
         statistics.packets_received += max(0, passed - lost)
         statistics.cycles = 0
@@ -229,21 +249,25 @@ class _JitterFrame(NamedTuple):
 
 
 class Datagrams:
-    """One socket of an ICE connection, seen from inside.
-
-    Attributes:
-        descriptor: The file descriptor of a UDP socket that media comes in at as it was sent; None behind a relay.
-    """
+    """One socket of an ICE connection, seen from inside."""
 
     def __init__(self, ice: Any, protocol: Any) -> None:
         """Look inside; changes nothing yet."""
         self._ice = ice
         self._protocol = protocol
         self._component = protocol.local_candidate.component
-        self.descriptor: int | None = None
-        if protocol.local_candidate.type == "host":
-            socket = protocol.transport.get_extra_info("socket")
-            self.descriptor = socket.fileno() if socket is not None else None
+        self._takes: Callable[[bytes], bool] | None = None
+
+    @property
+    def descriptor(self) -> int | None:
+        """The file descriptor of a UDP socket that media comes in at as it was sent.
+
+        None behind a relay, and once the socket is being closed: the number may be that of another one then.
+        """
+        if self._protocol.local_candidate.type != "host" or self._protocol.transport.is_closing():
+            return None
+        socket = self._protocol.transport.get_extra_info("socket")
+        return socket.fileno() if socket is not None else None
 
     def hook(self, takes: Callable[[bytes], bool]) -> None:
         """See each datagram before it is decrypted.
@@ -252,12 +276,17 @@ class Datagrams:
             takes: Given an RTP packet or anything else; False holds it back.
         """
         received = self._protocol.datagram_received
+        self._takes = takes
 
         def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
-            if takes(data):
+            if self._takes is None or self._takes(data):
                 received(data, address)
 
         self._protocol.datagram_received = datagram_received
+
+    def let_go(self) -> None:
+        """See no datagram any more."""
+        self._takes = None
 
     def give(self, data: bytes) -> None:
         """Let a datagram through that was held back."""

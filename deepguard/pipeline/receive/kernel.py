@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
 SO_ATTACH_FILTER = 26
 SO_DETACH_FILTER = 27
@@ -21,6 +22,7 @@ _RTCP_TYPES = range(64, 96)  # what RTCP's packet types look like without their 
 
 _LOAD_BYTE = 0x30  # BPF_LD | BPF_B | BPF_ABS
 _LOAD_HALF = 0x28  # BPF_LD | BPF_H | BPF_ABS
+_LOAD_WORD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _IF_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _IF_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
@@ -34,39 +36,70 @@ class KernelFilterError(Exception):
     """The kernel takes no filter here."""
 
 
-def program(masks: Mapping[int, int]) -> bytes:
-    """A program that lets everything pass but most packets of some payload types.
+class Dropped(NamedTuple):
+    """Packets of which most are dropped.
+
+    Attributes:
+        kind: Their payload type.
+        ssrc: Their stream; None for all of that type.
+    """
+
+    kind: int
+    ssrc: int | None = None
+
+
+def program(masks: Mapping[Dropped, int]) -> bytes:
+    """A program that lets everything pass but most packets of some payload types, or of some streams.
 
     Args:
-        masks: By payload type: of its packets those pass whose sequence number has none of these bits, so that 63
-            lets every 64th through. Types that RTCP's could be taken for are never dropped.
+        masks: Of these packets those pass whose sequence number has none of these bits, so that 63 lets every 64th
+            through. Types that RTCP's could be taken for are never dropped.
 
     Returns:
         Instructions of ``struct sock_filter``, 8 bytes each, in the machine's byte order.
     """
-    dropped = [(kind, mask) for kind, mask in sorted(masks.items()) if kind not in _RTCP_TYPES]
     lines: list[tuple[int, int, int, int]] = [
         (_LOAD_BYTE, 0, 0, _UDP_HEADER),
         (_IF_AT_LEAST, 0, 1, 128),
         (_IF_AT_LEAST, 0, 1, 192),
         (_RETURN, 0, 0, _WHOLE),
-        (_LOAD_BYTE, 0, 0, _UDP_HEADER + 1),
-        (_AND, 0, 0, 0x7F),
     ]
-    for kind, mask in dropped:
-        # Not this type: on to the next one, four instructions further.
-        lines += [
-            (_IF_EQUAL, 0, 4, kind),
+    for (kind, ssrc), mask in masks.items():
+        if kind in _RTCP_TYPES:
+            continue
+        judged = [
             (_LOAD_HALF, 0, 0, _UDP_HEADER + 2),
             (_IF_ANY_BIT, 0, 1, mask),
             (_RETURN, 0, 0, 0),
             (_RETURN, 0, 0, _WHOLE),
         ]
+        # Not this stream, or not this type: on to the next one.
+        if ssrc is not None:
+            judged = [(_LOAD_WORD, 0, 0, _UDP_HEADER + 8), (_IF_EQUAL, 0, len(judged), ssrc), *judged]
+        lines += [
+            (_LOAD_BYTE, 0, 0, _UDP_HEADER + 1),
+            (_AND, 0, 0, 0x7F),
+            (_IF_EQUAL, 0, len(judged), kind),
+            *judged,
+        ]
     lines.append((_RETURN, 0, 0, _WHOLE))
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def attach(descriptor: int, masks: Mapping[int, int]) -> None:
+def probe(descriptor: int) -> None:
+    """See whether a UDP socket can have a filter; one that was there is taken away.
+
+    Args:
+        descriptor: The socket's file descriptor.
+
+    Raises:
+        KernelFilterError: The platform has no such filters, or the kernel refuses it.
+    """
+    _put(descriptor, program({}))
+    _put(descriptor, b"")
+
+
+def attach(descriptor: int, masks: Mapping[Dropped, int]) -> None:
     """Put a filter on a UDP socket, in place of the one that is there; none when nothing is to be dropped.
 
     Args:
@@ -76,15 +109,17 @@ def attach(descriptor: int, masks: Mapping[int, int]) -> None:
     Raises:
         KernelFilterError: The platform has no such filters, or the kernel refuses it.
     """
+    _put(descriptor, program(masks) if masks else b"")
+
+
+def _put(descriptor: int, code: bytes) -> None:
     if sys.platform != "linux":
         raise KernelFilterError("only Linux has socket filters")
     try:
-        # Whatever wraps the socket elsewhere (an event loop may allow no options): an own descriptor of the same one.
-        with socket.socket(fileno=os.dup(descriptor)) as same:
-            if not masks:
+        with _same_socket(descriptor) as same:
+            if not code:
                 same.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
                 return
-            code = program(masks)
             buffer = ctypes.create_string_buffer(code, len(code))
             fprog = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
             same.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, fprog)
@@ -94,4 +129,14 @@ def attach(descriptor: int, masks: Mapping[int, int]) -> None:
         raise KernelFilterError(f"the kernel refuses a socket filter ({error.strerror})") from None
 
 
-__all__ = ["KernelFilterError", "attach", "program"]
+def _same_socket(descriptor: int) -> socket.socket:
+    # Whatever wraps the socket elsewhere (an event loop may allow no options): an own descriptor of the same one.
+    own = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        raise
+
+
+__all__ = ["Dropped", "KernelFilterError", "attach", "probe", "program"]

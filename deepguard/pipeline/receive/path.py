@@ -71,17 +71,20 @@ class ReceivePath:
         self._decode_all = decode_all
         self._patience = media_timeout / 3
         self._most = most
-        self._pc: RTCPeerConnection | None = None
+        self._gates: Gates | None = None
+        self._closed = False
         self._tracks = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def attach(self) -> None:
         """Take the tracks that the connection has now; those that it had before are let go.
 
-        Called when it is connected, and when it was connected anew.
+        Called when it is connected, and when it was connected anew; once it was closed, nothing is taken any more.
         """
-        await self.close()
-        pc = self._pc = self._connection.pc
+        await self._let_go()
+        if self._closed:
+            return
+        pc = self._connection.pc
         found = {source: track for source in ORDER if source in self._sources and (track := self._track(source))}
         missing = abilities().missing_receiver
         if self._most is ReceiveLevel.DECODED or missing:
@@ -91,13 +94,11 @@ class ReceivePath:
                     ", ".join(missing),
                 )
                 self._counts.fallbacks[Fallback.INTERNALS] += len(found)
-            self.level = ReceiveLevel.DECODED
             for source, received in found.items():
                 self._take_decoded(source, received)
-            self._tracks = len(found)
+            self._count(ReceiveLevel.DECODED, len(found))
         else:
-            self.level = await self._take_encoded(pc, found)
-        self._counts.tracks[self.level] += self._tracks
+            await self._take_encoded(pc, found)
         logger.bind(call=self._guard.call.id).info(
             "Call {}: {} received, what is not needed is dropped at level {}",
             self._guard.call.id,
@@ -106,12 +107,24 @@ class ReceivePath:
         )
 
     async def close(self) -> None:
-        """Let go of everything; the connection is somebody else's to close."""
+        """Let go of everything for good; the connection is somebody else's to close."""
+        self._closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         if self.level is not None:
-            self._counts.tracks[self.level] -= self._tracks
-            self._tracks = 0
+            self._count(self.level, 0)
+        gates, self._gates = self._gates, None
         tasks, self._tasks = self._tasks, []
         await end_tasks(tasks)
+        if gates is not None:
+            gates.take_down()
+
+    def _count(self, level: ReceiveLevel, tracks: int) -> None:
+        if self.level is not None:
+            self._counts.tracks[self.level] -= self._tracks
+        self.level, self._tracks = level, tracks
+        self._counts.tracks[level] += tracks
 
     def _track(self, source: Source) -> SmallWebRTCTrack | None:
         getters = {
@@ -131,8 +144,8 @@ class ReceivePath:
             self._run(take_sound(received, microphone), source)
             self._run(microphone.run(), source)
 
-    async def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> ReceiveLevel:
-        gates = Gates(pc, self._patience, self._most)
+    async def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> None:
+        gates = self._gates = Gates(pc, self._patience, self._most)
         layouts = layouts_of(pc)
         transceivers = dict(zip(ORDER, pc.getTransceivers(), strict=False))
         put_up: list[tuple[Gate, Receiver]] = []
@@ -165,9 +178,8 @@ class ReceivePath:
         gates.put_up(put_up)
         for source, coroutine in work:
             self._run(coroutine, source)
-        self._tracks = len(work)
+        self._count(gates.level, len(work))
         self._tasks.append(asyncio.create_task(self._look(gates, followed), name="deepguard-receive-look"))
-        return gates.level
 
     def _camera(self, track: PictureTrack, gate: Gate, receiver: Receiver) -> Camera:
         return Camera(
@@ -184,6 +196,8 @@ class ReceivePath:
         while True:
             await asyncio.sleep(min(LOOK_SECONDS, self._patience / 2))
             gates.look()
+            if gates.level is not self.level:
+                self._count(gates.level, self._tracks)
             for gate, track in followed:
                 if gate.last_seen:
                     track.facts.last_media = gate.last_seen

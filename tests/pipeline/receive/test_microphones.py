@@ -1,0 +1,151 @@
+"""Sound: what is silent is not decoded, what is said is heard whole, and between two samples nothing is let through."""
+
+from __future__ import annotations
+
+import re
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import aiortc.rtp
+import numpy as np
+import pytest
+from av import AudioFrame, AudioResampler
+from numpy.typing import NDArray
+
+from deepguard.config.models import AudioParams
+from deepguard.model import Source
+from deepguard.pipeline.receive import silence
+from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
+from support.browser import make_voice
+from support.receiving import VOICE_RATE, Scene, at_once, receiving
+
+SECOND = 16_000
+ALWAYS = AudioParams(sample_size=SECOND, interval=0, burst_interval=0)
+
+Samples = NDArray[np.int16]
+
+
+@pytest.fixture
+async def voice(tmp_path: Path) -> Samples:
+    """A sentence of some seconds, at 48 kHz, and a second after it."""
+    with wave.open(str(await make_voice(tmp_path))) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
+
+
+def heard(scene: Scene) -> Samples:
+    """All that was sampled of the microphone."""
+    return np.frombuffer(b"".join(sample.data for sample in scene.detector.of(Source.MICROPHONE)), np.int16)
+
+
+def at_16_khz(samples: Samples) -> Samples:
+    frame = AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
+    frame.sample_rate = VOICE_RATE
+    resampler = AudioResampler("s16", "mono", SECOND)
+    return np.concatenate([out.to_ndarray()[0] for given in (frame, None) for out in resampler.resample(given)])
+
+
+def likeness(part: Samples, whole: Samples) -> float:
+    """How like the most similar stretch of ``whole`` is to ``part``, from 0 to 1."""
+    one, other = part.astype(float), whole.astype(float)
+    size = 1 << (len(one) + len(other)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(one, size)), size)[
+        : len(other) - len(one) + 1
+    ]
+    energy = np.cumsum(np.concatenate([[0.0], other**2]))
+    norms = np.sqrt((energy[len(one) :] - energy[: -len(one)]) * np.sum(one**2)) + 1.0
+    return float(np.max(product[: len(norms)] / norms))
+
+
+async def spoken(
+    voice: Samples,
+    level: ReceiveLevel = ReceiveLevel.KERNEL,
+    edit: Callable[[str], str] = lambda sdp: sdp,
+    quiet_packets: int = 100,
+) -> tuple[Scene, ReceiveCounts]:
+    """A scene in which first nothing is said, and then a sentence; and what was counted until that."""
+    async with receiving(level, audio=ALWAYS, edit=edit) as scene:
+        sent = scene.peer.sent_of(Source.MICROPHONE)
+        await scene.until(lambda: scene.peer.sent_of(Source.MICROPHONE) >= sent + quiet_packets)
+        before = ReceiveCounts(
+            packets_taken=scene.counts.packets_taken.copy(), packets_held=scene.counts.packets_held.copy()
+        )
+        scene.voice.say(voice)
+        # The sentence, and the end of it: after that everything is quiet again.
+        await scene.samples(round(len(voice) / VOICE_RATE) - 1, Source.MICROPHONE)
+        return scene, before
+
+
+async def test_silence_is_not_decoded_and_no_word_is_cut(voice: Samples) -> None:
+    def without_levels(sdp: str) -> str:
+        assert "ssrc-audio-level" in sdp
+        return re.sub(r"a=extmap:\d+ \S*ssrc-audio-level\r\n", "", sdp)
+
+    kernel, packet, untold, decoded = await at_once(
+        spoken(voice),
+        spoken(voice, ReceiveLevel.PACKET),
+        spoken(voice, edit=without_levels),
+        spoken(voice, ReceiveLevel.DECODED),
+    )
+    for scene, before in (kernel, packet):
+        # The first second passes, and nothing after it.
+        assert before.packets_taken[Source.MICROPHONE] < 60
+        assert before.packets_held[Source.MICROPHONE] > 0
+        assert not scene.counts.lied
+    assert untold[1].packets_taken[Source.MICROPHONE] >= 95
+    assert not untold[1].packets_held[Source.MICROPHONE]
+    said = at_16_khz(voice)
+    loud = np.flatnonzero(np.abs(said) > 1000)[0]
+    onset = said[loud - SECOND // 20 : loud + SECOND // 2]
+    for scene, _ in (kernel, packet, untold, decoded):
+        whole = heard(scene)
+        assert likeness(onset, whole) > 0.8
+        assert likeness(said[loud : loud + 2 * SECOND], whole) > 0.8
+
+
+async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
+    voice: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "CHECK_EVERY", (0.3, 0.6))
+    monkeypatch.setattr(aiortc.rtp, "compute_audio_level_dbov", lambda _frame: -127)
+    async with receiving(audio=ALWAYS) as scene:
+        await scene.until(lambda: scene.counts.packets_held[Source.MICROPHONE])
+        scene.voice.say(np.tile(voice, 3))
+        await scene.samples(2, Source.MICROPHONE)
+        assert scene.counts.lied == 1
+        assert len(scene.logged("is not silent, though its sender says so")) == 1
+        held = scene.counts.packets_held[Source.MICROPHONE]
+        await scene.samples(1, Source.MICROPHONE)
+        assert scene.counts.packets_held[Source.MICROPHONE] == held
+
+
+async def test_between_two_samples_nothing_is_let_through(voice: Samples) -> None:
+    """And numbers may roll over three times meanwhile."""
+    audio = AudioParams(sample_size=SECOND, interval=6, burst_interval=6)
+    async with receiving(audio=audio) as scene:
+        scene.voice.say(np.tile(voice, 8))
+        await scene.samples(1, Source.MICROPHONE)
+        await scene.until(lambda: not scene.is_open(Source.MICROPHONE))
+        taken = scene.counts.packets_taken[Source.MICROPHONE]
+        sender = scene.peer.sender(Source.MICROPHONE)
+        sender.replaceTrack(None)
+        reports = len(scene.peer.reports)
+        await scene.until(lambda: len(scene.peer.reports) > reports)
+        await scene.peer.flood(Source.MICROPHONE, 3 * 65_536)
+        sender.replaceTrack(scene.voice)
+        assert scene.counts.packets_taken[Source.MICROPHONE] - taken < 50
+        await scene.samples(1, Source.MICROPHONE)
+        first, second = scene.detector.of(Source.MICROPHONE)
+        # As in the cutter's own tests: it begins when it is due, and not a chunk later.
+        assert audio.interval <= second.captured_at - first.captured_at - 0 < audio.interval + 4
+
+
+async def test_a_microphone_that_is_taken_off_and_put_back(voice: Samples) -> None:
+    async with receiving(audio=ALWAYS) as scene:
+        scene.voice.say(np.tile(voice, 8))
+        await scene.samples(1, Source.MICROPHONE)
+        sender, reports = scene.peer.sender(Source.MICROPHONE), len(scene.peer.reports)
+        sender.replaceTrack(None)
+        await scene.until(lambda: len(scene.peer.reports) >= reports + 3)
+        sender.replaceTrack(scene.voice)
+        await scene.samples(2, Source.MICROPHONE)
