@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, cast
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from deepguard.density.speech import RATE, synthesise_speech
@@ -20,6 +21,8 @@ WIDTH, HEIGHT = 1280, 720
 FPS = 30
 BIT_RATE = 1_500_000
 CLIP_SECONDS = 8.0
+SETTLED_SECONDS = 2.0
+"""The clip begins so long after the encoder did, with a keyframe that was asked for: as in the middle of a call."""
 
 PACKET_SAMPLES = RATE // 50
 """Of one Opus packet: 20 ms."""
@@ -67,12 +70,15 @@ def make_clip(codec: Codec, seconds: float = CLIP_SECONDS) -> Clip:
     encoder = _vp8() if codec == "vp8" else _h264()
     frames: list[bytes] = []
     scene = _Scene()
-    for number in range(round(seconds * FPS)):
+    begin = round(SETTLED_SECONDS * FPS)
+    for number in range(begin + round(seconds * FPS)):
         picture = av.VideoFrame.from_ndarray(scene.picture(number), format="yuv420p")
         picture.pts, picture.time_base = number, Fraction(1, FPS)
+        if number == begin:
+            picture.pict_type = PictureType.I
         frames += [bytes(packet) for packet in encoder.encode(picture)]
     frames += [bytes(packet) for packet in encoder.encode(None)]
-    return Clip(codec, tuple(frames))
+    return Clip(codec, tuple(frames[begin:]))
 
 
 def make_speech(seconds: float = CLIP_SECONDS) -> Sound:
@@ -127,26 +133,26 @@ def _video(name: str, options: dict[str, str]) -> VideoCodecContext:
 
 
 class _Scene:
-    """A textured wall that the camera pans over, somebody who sways before it, and the noise of a sensor."""
+    """Somebody who sways before a textured wall, and the noise of a sensor."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(29)
         self._wall = _texture(random, 90, 45)
         self._face = _texture(random, 150, 30)
         self._tint = _texture(random, 128, 14)
-        self._noises = random.normal(0, 2.0, (_NOISES, HEIGHT, WIDTH)).astype(np.int8)
+        self._noises = random.normal(0, 1.2, (_NOISES, HEIGHT, WIDTH)).round().astype(np.int8)
         rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
         self._inside = ((rows - HEIGHT / 2) / 260) ** 2 + ((columns - WIDTH / 2) / 190) ** 2 < 1
 
     def picture(self, number: int) -> NDArray[np.uint8]:
         """One picture as planes of YUV 4:2:0, one above the other, as PyAV takes them."""
         turn = 2 * math.pi * number / FPS
-        wall = _cut(self._wall, number * 2, round(20 * math.sin(turn / 4)), HEIGHT, WIDTH)
+        wall = _cut(self._wall, 0, 0, HEIGHT, WIDTH)
         face = _cut(self._face, round(45 * math.sin(turn / 1.7)), round(18 * math.sin(turn / 0.9)), HEIGHT, WIDTH)
         inside = np.roll(self._inside, round(60 * math.sin(turn / 3.1)), axis=1)
         luma = np.where(inside, face, wall)
         luma += self._noises[number % _NOISES]
-        chroma = _cut(self._tint, number, 0, HEIGHT // 2, WIDTH // 2).ravel()
+        chroma = _cut(self._tint, 0, 0, HEIGHT // 2, WIDTH // 2).ravel()
         planes = np.empty(HEIGHT * WIDTH * 3 // 2, dtype=np.uint8)
         size = HEIGHT * WIDTH
         planes[:size] = np.clip(luma, 16, 235).ravel()
