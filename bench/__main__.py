@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--json FILE]`; `python -m bench crash`, `browser` and `minutes` have options of their own."""
+"""`python -m bench [NAME…] [--json FILE]`; `crash`, `browser` and `minutes` in place of a name are something else."""
 
 from __future__ import annotations
 

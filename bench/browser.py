@@ -23,9 +23,7 @@ RATES = (0.2, 1.0)
 
 def browser(
     codec: Annotated[list[str] | None, typer.Option(help="VP8 or H264. Default: both.")] = None,
-    bits: Annotated[
-        list[int] | None, typer.Option(help="Bits a second that Chromium may send. Default: three.")
-    ] = None,
+    bits: Annotated[list[int] | None, typer.Option(help="Bits a second that it may send. Default: three.")] = None,
     fps: Annotated[list[float] | None, typer.Option(help="Samples a second. Default: two.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many, of each call.")] = 6,
 ) -> None:
