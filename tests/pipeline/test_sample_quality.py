@@ -77,7 +77,6 @@ def frames_late(found: Comparison) -> float:
 
 
 def check(found: Comparison) -> None:
-    print([(e.number, round(e.psnr or 0,1), round(e.at%100,2)) for e in found.sampled], [(e.number, round(e.psnr or 0,1), round(e.at%100,2)) for e in found.whole])
     assert found.below <= MOST_BELOW
     assert all(abs(apart) < 2 for apart in colours_apart(found))
     assert {each.width for each in found.sampled} == {each.width for each in found.whole}
