@@ -13,7 +13,7 @@ PIXELS = 1280 * 720
 CHROMIUM_VP8_1200 = [4900, 1300, 4900, 9700, 3500, 2800, 3300, *[4700] * 30]
 CHROMIUM_VP8_600 = [4900, 1300, 4700, 1800, 1800, 2700, *[2400] * 40]
 CHROMIUM_H264_600 = [9900, 1200, *[1500] * 6, *[2400] * 40]
-CHROMIUM_H264_1200 = [22500, *[2600] * 6, *[4800] * 30]
+CHROMIUM_H264_2500 = [44500, 5900, 5300, 6100, *[9500] * 30]
 X264_600 = [55500, 800, 1100, *[1300] * 20]
 
 
@@ -27,7 +27,7 @@ def test_every_codec_whose_keyframes_are_known_has_its_worth() -> None:
         ("VP8", CHROMIUM_VP8_1200, 20),
         ("VP8", CHROMIUM_VP8_600, 28),
         ("H264", CHROMIUM_H264_600, 23),
-        ("H264", CHROMIUM_H264_1200, 0),
+        ("H264", CHROMIUM_H264_2500, 0),
         ("H264", X264_600, 0),
     ],
 )
@@ -60,7 +60,7 @@ def test_after_many_frames_even_a_starved_stream_is_as_good_as_it_gets() -> None
 
 
 @pytest.mark.parametrize(
-    ("codec", "sizes"), [("VP8", CHROMIUM_VP8_600), ("H264", CHROMIUM_H264_600), ("H264", CHROMIUM_H264_1200)]
+    ("codec", "sizes"), [("VP8", CHROMIUM_VP8_600), ("H264", CHROMIUM_H264_600), ("H264", CHROMIUM_H264_2500)]
 )
 def test_pictures_are_asked_for_so_early_that_they_have_settled_when_they_are_due(codec: str, sizes: list[int]) -> None:
     pace = Pace()
@@ -88,7 +88,7 @@ def test_keyframes_carry_the_rate_as_long_as_they_leave_the_pictures_time_and_bi
     coarse, fine, dear = Pace(), Pace(), Pace()
     for _ in range(20):
         coarse.note_frames("VP8", CHROMIUM_VP8_600[:36], 35 / 30)
-        fine.note_frames("H264", CHROMIUM_H264_1200[:1], 0.0)
+        fine.note_frames("H264", CHROMIUM_H264_2500[:1], 0.0)
         dear.note_frames("H264", X264_600[:6], 5 / 30)
     assert [coarse.carries(period) for period in (5, 2, 1)] == [True, True, False]
     assert [fine.carries(period) for period in (5, 1, 0.5, 0.1)] == [True, True, True, False]
