@@ -22,7 +22,7 @@ from deepguard.pipeline.receive.settling import MOST
 pytestmark = pytest.mark.slow
 
 FRAMES = 60
-FPS = 0.6
+FPS = 0.75
 SAMPLES = 4
 WARM_UP = 3.0
 BITS = 1_500_000
