@@ -1,5 +1,4 @@
-"""`python -m bench [NAME…] [--json FILE]`, `python -m bench crash [--kills N] [--store sqlite|postgresql]`,
-`python -m bench minutes [--codec VP8|H264]`."""
+"""`python -m bench [NAME…] [--json FILE]`; `crash`, `browser` and `minutes` in place of a name are something else."""
 
 from __future__ import annotations
 
@@ -30,6 +29,9 @@ BENCHES = {
 }
 """Each is the module of that name, and its ``measure``."""
 
+COMMANDS = {"crash": "bench.crash.command", "browser": "bench.browser", "minutes": "bench.minutes"}
+"""What is no bench: in which module the function of that name is."""
+
 
 def run(
     names: Annotated[
@@ -39,7 +41,7 @@ def run(
         Path | None, typer.Option("--json", help="Also write the figures to this file.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Measure what the README claims. `crash` in place of a name: what is lost when the program is killed."""
+    """Measure what the README claims. In place of a name: `crash`, `browser`, `minutes` (see bench/README.md)."""
     unknown = [name for name in names or [] if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
@@ -59,16 +61,14 @@ def run(
         json_file.write_text(json.dumps(report(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def command() -> Callable[..., None]:
+    """What the first argument names that is no bench: taken off the arguments; otherwise ``run``."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        return run
+    del sys.argv[1]
+    return getattr(import_module(COMMANDS[name]), name)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["crash"]:
-        from bench.crash.command import crash
-
-        del sys.argv[1]
-        typer.run(crash)
-    elif sys.argv[1:2] == ["minutes"]:
-        from bench.minutes import minutes
-
-        del sys.argv[1]
-        typer.run(minutes)
-    else:
-        typer.run(run)
+    typer.run(command())

@@ -19,6 +19,7 @@ from bench.lively import Planes, lively_picture, write_y4m
 from bench.received import ReceivedCall, likeness
 from bench.senders import Chromium, chromium
 from deepguard.model import Source
+from deepguard.pipeline.receive.counts import ReceiveLevel
 
 COLUMNS = (
     "s",
@@ -58,7 +59,9 @@ def minutes(
     seconds: Annotated[int, typer.Option(min=5, help="How long the call lasts.")] = 240,
     every: Annotated[float, typer.Option(min=1, help="Seconds from one row to the next.")] = 20.0,
     fps: Annotated[float, typer.Option(help="Samples a second.")] = 0.2,
-    decode_all: Annotated[bool, typer.Option("--all", help="Decode everything, for comparison.")] = False,
+    level: Annotated[
+        ReceiveLevel, typer.Option(help="Where packets are dropped at the earliest; decoded: as aiortc receives.")
+    ] = ReceiveLevel.KERNEL,
 ) -> None:
     """Have Chromium send to a call that lets little through, and tell what it believes of its path."""
     logger.remove()
@@ -67,14 +70,14 @@ def minutes(
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder, "picture.y4m")
         write_y4m(frames, picture)
-        moments, call = asyncio.run(_watch(picture, codec, seconds, every, fps, decode_all))
-    console.print(_table(f"Chromium, {codec}, {fps:g} samples a second", moments, call, frames))
+        moments, call = asyncio.run(_watch(picture, codec, seconds, every, fps, level))
+    console.print(_table(f"Chromium, {codec}, {fps:g} samples a second, {level}", moments, call, frames))
 
 
 async def _watch(
-    picture: Path, codec: str, seconds: float, every: float, fps: float, decode_all: bool
+    picture: Path, codec: str, seconds: float, every: float, fps: float, level: ReceiveLevel
 ) -> tuple[list[Moment], ReceivedCall]:
-    call = ReceivedCall(fps, decode_all=decode_all)
+    call = ReceivedCall(fps, most=level)
     async with chromium(picture) as page:
         await page.call(call.answer, codec)
         await call.begin()

@@ -20,7 +20,7 @@ from deepguard.pipeline.receive.counts import Fallback
 
 CODECS = ("VP8", "H264")
 BIT_RATES = (600_000, 1_200_000, 2_500_000)
-RATES = (0.2, 1.0)
+RATES = (0.5,)
 WARM_UP_SECONDS = 10.0
 """Samples of a stream's first seconds are left out: its encoder is still finding its way."""
 

@@ -59,7 +59,8 @@ _CONNECT = """async ({sdp, bits, whole}) => {
 }"""
 
 _STATISTICS = """async number => [...(await calls[number].getStats()).values()]
-  .filter(each => ["outbound-rtp", "remote-inbound-rtp", "candidate-pair"].includes(each.type))"""
+  .filter(each => ["outbound-rtp", "remote-inbound-rtp"].includes(each.type) ||
+    each.type === "candidate-pair" && each.nominated)"""
 
 
 class Chromium:

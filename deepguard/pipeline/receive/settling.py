@@ -31,7 +31,7 @@ class Worth:
     in_all: float
 
 
-WORTH = {"VP8": Worth(0.5, 0.8), "H264": Worth(0.2, 0.55)}
+WORTH = {"VP8": Worth(0.5, 0.95), "H264": Worth(0.22, 0.55)}
 """By codec. VP8's encoder starts from a keyframe that is very coarse, H.264's from one that is not far off."""
 
 
@@ -119,8 +119,9 @@ class Pace:
         Args:
             period: Seconds from one picture to the next.
         """
-        bits_per_second = self.frame_bits / self.interval
-        return self.lead <= 0.75 * period and self.keyframe_bits <= bits_per_second * period
+        # Encoders that save up for a keyframe again have spent half of what they usually do on the frames after it.
+        affordable = 2 * self.frame_bits / self.interval * period
+        return self.lead <= 0.75 * period and (not affordable or self.keyframe_bits <= affordable)
 
 
 def _mean(before: float, now: float) -> float:
