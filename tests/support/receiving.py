@@ -25,6 +25,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtcpPsfbPacket, RtcpRrPacket
 from av import AudioFrame, VideoFrame
 from loguru import logger
+from numpy.typing import NDArray
 from PIL import Image
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 
@@ -124,23 +125,19 @@ def number_on(sample: Sample) -> tuple[int, bool]:
 
 
 class Spoken(MediaStreamTrack):
-    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after.
-
-    Attributes:
-        begun: Set when the first packet was asked for.
-    """
+    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after."""
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = np.zeros(0, np.int16)
+        self._unsaid: NDArray[np.int16] = np.zeros(0, np.int16)
         self._position = 0
         self._began: float | None = None
 
     def say(self, samples: np.ndarray) -> None:
         """Play this next."""
-        self._waiting = np.concatenate([self._waiting, samples.astype(np.int16)])
+        self._unsaid = np.concatenate([self._unsaid, samples.astype(np.int16)])
 
     async def recv(self) -> AudioFrame:
         if self.readyState != "live":
@@ -149,7 +146,7 @@ class Spoken(MediaStreamTrack):
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         await asyncio.sleep(max(0.0, self._began + self._position / VOICE_RATE - now))
-        said, self._waiting = self._waiting[:count], self._waiting[count:]
+        said, self._unsaid = self._unsaid[:count], self._unsaid[count:]
         samples = np.zeros(count, np.int16)
         samples[: len(said)] = said
         frame = AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
@@ -331,7 +328,17 @@ class Scene:
     complaints: list[dict[str, Any]] = field(default_factory=list)
 
     async def until(self, so: Callable[[], object], seconds: float = LONG) -> None:
-        await self.changes.until(so, seconds)
+        """Wait until something is so; what there was instead is told when it never is."""
+        try:
+            await self.changes.until(so, seconds)
+        except TimeoutError:
+            gates = self.path._gates._gates if self.path._gates is not None else []
+            seen = [(str(gate.source), gate.is_open, gate.mask, time.monotonic() - gate.last_seen) for gate in gates]
+            requests = {ssrc: len(times) for ssrc, times in self.peer.requests.items()}
+            raise TimeoutError(
+                f"gates {seen}, sent {self.peer.sent}, arrived {self.arrived}, drawn {self.camera.count}, "
+                f"requests {requests}, {self.counts}, {self.log[-5:]}"
+            ) from None
 
     async def samples(self, count: int, source: Source = Source.CAMERA, seconds: float = LONG) -> list[Sample]:
         """So many more samples of a source than there are now."""
@@ -455,14 +462,18 @@ async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp) ->
 def count_arriving(scene: Scene) -> None:
     """Count what arrives at the server's sockets, beneath everything of the receive path."""
     for protocol in scene.connection.pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
-        received = protocol.datagram_received
+        _count_at(protocol, scene.arrived)
 
-        def datagram_received(data: bytes, address: Any, received: Any = received) -> None:
-            if len(data) > 1 and 127 < data[0] < 192 and not 191 < data[1] < 224:
-                scene.arrived[0] += 1
-            received(data, address)
 
-        protocol.datagram_received = datagram_received
+def _count_at(protocol: Any, arrived: list[int]) -> None:
+    received = protocol.datagram_received
+
+    def datagram_received(data: bytes, address: Any) -> None:
+        if len(data) > 1 and 127 < data[0] < 192 and not 191 < data[1] < 224:
+            arrived[0] += 1
+        received(data, address)
+
+    protocol.datagram_received = datagram_received
 
 
 async def hang_up(scene: Scene) -> None:

@@ -83,6 +83,9 @@ class Pace:
         Args:
             period: Seconds from one picture to the next.
         """
+        if not self.frame_bits:
+            # Of the one picture that there was, only the keyframe came in time: that says nothing of the rest.
+            return self.lead <= 0.75 * period
         bits_per_second = self.frame_bits / self.interval
         return self.lead <= 0.75 * period and self.keyframe_bits <= bits_per_second * period
 
