@@ -245,6 +245,21 @@ class Peer:
             if not each % 32:
                 await asyncio.sleep(0)
 
+    def spoil_pictures(self) -> None:
+        """Have no VP8 frame decoded: the first part of each is said to be longer than all of it."""
+        send = self.transport._send_rtp
+
+        async def send_spoiled(data: bytes) -> None:
+            spoilt = bytearray(data)
+            if data[1] & 0x7F == self.pc.getTransceivers()[1]._codecs[0].payloadType:
+                payload = 16 + 4 * (data[14] << 8 | data[15]) if data[0] & 0x10 else 12
+                frame = payload + _vp8_descriptor(data[payload:])
+                if data[payload] & 0x10:
+                    spoilt[frame : frame + 3] = bytes([data[frame] | 0xE0, 0xFF, 0xFF])
+            await send(bytes(spoilt))
+
+        self.transport._send_rtp = send_spoiled
+
     def _watch(self, sender: RTCRtpSender) -> None:
         handle, make_keyframe = sender._handle_rtcp_packet, sender._send_keyframe
         asked = self.requests.setdefault(sender._ssrc, [])
@@ -291,6 +306,15 @@ class Peer:
     def transport(self) -> Any:
         """Its DTLS transport: everything is bundled."""
         return self.pc.getSenders()[0].transport
+
+
+def _vp8_descriptor(payload: bytes) -> int:
+    """How many bytes come before the frame (RFC 7741, 4.2)."""
+    if not payload[0] & 0x80:
+        return 1
+    has = payload[1]
+    picture_id = (2 if payload[2] & 0x80 else 1) if has & 0x80 else 0
+    return 2 + picture_id + bool(has & 0x40) + bool(has & 0x30)
 
 
 @dataclass(slots=True)

@@ -122,7 +122,7 @@ class Receiver:
         """
         self.receiver = receiver
         self._decoding: Any = getattr(receiver, _QUEUE)
-        self._handle: PacketHandler = receiver._handle_rtp_packet
+        self._handle = receiver._handle_rtp_packet
 
     @property
     def takes(self) -> bool:

@@ -92,6 +92,20 @@ async def test_a_screen_that_is_only_sent_to_who_asks_is_asked() -> None:
         await scene.samples(1, Source.SCREEN)
 
 
+async def test_pictures_that_cannot_be_decoded_are_not_asked_for_without_end() -> None:
+    def spoil(scene: Scene) -> None:
+        scene.peer.spoil_pictures()
+
+    async with receiving(codec="VP8", prepare=spoil) as scene:
+        await scene.until(lambda: scene.counts.undecodable >= 2)
+        # Asked twice for the first, and once for each of the next, with longer rests between them.
+        asked, reports = scene.counts.keyframes_asked, len(scene.peer.reports)
+        assert asked <= 4
+        await scene.until(lambda: len(scene.peer.reports) >= reports + 4)
+        assert scene.counts.keyframes_asked - asked <= 3
+        assert not scene.detector.samples
+
+
 async def slow(fps: float) -> Scene:
     async with receiving(video=VideoParams(normal_fps=fps / 3), camera=Numbered(fps)) as scene:
         await scene.samples(2)
