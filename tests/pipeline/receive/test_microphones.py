@@ -146,8 +146,8 @@ async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
         assert scene.counts.packets_held[Source.MICROPHONE] == held
 
 
-async def test_between_two_samples_nothing_is_let_through(voice: Samples) -> None:
-    """And numbers may roll over three times meanwhile."""
+async def between_two_samples(voice: Samples) -> None:
+    """Nothing is let through, and numbers may roll over three times meanwhile."""
     audio = AudioParams(sample_size=SECOND, interval=9, burst_interval=9)
     async with receiving(audio=audio) as scene:
         scene.voice.say(np.tile(voice, 8))
@@ -166,7 +166,8 @@ async def test_between_two_samples_nothing_is_let_through(voice: Samples) -> Non
         assert audio.interval - 0.1 < second.captured_at - first.captured_at < audio.interval + 3
 
 
-async def test_a_microphone_that_is_taken_off_and_put_back(voice: Samples) -> None:
+async def taken_off_and_put_back(voice: Samples) -> None:
+    """A microphone that is."""
     async with receiving(audio=ALWAYS) as scene:
         scene.voice.say(np.tile(voice, 8))
         await scene.samples(1, Source.MICROPHONE)
@@ -175,3 +176,7 @@ async def test_a_microphone_that_is_taken_off_and_put_back(voice: Samples) -> No
         await scene.until(lambda: len(scene.peer.reports) >= reports + 3)
         sender.replaceTrack(scene.voice)
         await scene.samples(2, Source.MICROPHONE)
+
+
+async def test_microphones_that_are_not_let_through_or_off_for_a_while(voice: Samples) -> None:
+    await at_once(between_two_samples(voice), taken_off_and_put_back(voice))
