@@ -25,6 +25,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtcpPsfbPacket, RtcpRrPacket
 from av import AudioFrame, VideoFrame
 from loguru import logger
+from numpy.typing import NDArray
 from PIL import Image
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 
@@ -124,23 +125,19 @@ def number_on(sample: Sample) -> tuple[int, bool]:
 
 
 class Spoken(MediaStreamTrack):
-    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after.
-
-    Attributes:
-        begun: Set when the first packet was asked for.
-    """
+    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after."""
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = np.zeros(0, np.int16)
+        self._unsaid: NDArray[np.int16] = np.zeros(0, np.int16)
         self._position = 0
         self._began: float | None = None
 
     def say(self, samples: np.ndarray) -> None:
         """Play this next."""
-        self._waiting = np.concatenate([self._waiting, samples.astype(np.int16)])
+        self._unsaid = np.concatenate([self._unsaid, samples.astype(np.int16)])
 
     async def recv(self) -> AudioFrame:
         if self.readyState != "live":
@@ -149,7 +146,7 @@ class Spoken(MediaStreamTrack):
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         await asyncio.sleep(max(0.0, self._began + self._position / VOICE_RATE - now))
-        said, self._waiting = self._waiting[:count], self._waiting[count:]
+        said, self._unsaid = self._unsaid[:count], self._unsaid[count:]
         samples = np.zeros(count, np.int16)
         samples[: len(said)] = said
         frame = AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
@@ -248,6 +245,21 @@ class Peer:
             if not each % 32:
                 await asyncio.sleep(0)
 
+    def spoil_pictures(self) -> None:
+        """Have no VP8 frame decoded: the first part of each is said to be longer than all of it."""
+        send = self.transport._send_rtp
+
+        async def send_spoiled(data: bytes) -> None:
+            spoilt = bytearray(data)
+            if data[1] & 0x7F == self.pc.getTransceivers()[1]._codecs[0].payloadType:
+                payload = 16 + 4 * (data[14] << 8 | data[15]) if data[0] & 0x10 else 12
+                frame = payload + _vp8_descriptor(data[payload:])
+                if data[payload] & 0x10:
+                    spoilt[frame : frame + 3] = bytes([data[frame] | 0xE0, 0xFF, 0xFF])
+            await send(bytes(spoilt))
+
+        self.transport._send_rtp = send_spoiled
+
     def _watch(self, sender: RTCRtpSender) -> None:
         handle, make_keyframe = sender._handle_rtcp_packet, sender._send_keyframe
         asked = self.requests.setdefault(sender._ssrc, [])
@@ -296,6 +308,15 @@ class Peer:
         return self.pc.getSenders()[0].transport
 
 
+def _vp8_descriptor(payload: bytes) -> int:
+    """How many bytes come before the frame (RFC 7741, 4.2)."""
+    if not payload[0] & 0x80:
+        return 1
+    has = payload[1]
+    picture_id = (2 if payload[2] & 0x80 else 1) if has & 0x80 else 0
+    return 2 + picture_id + bool(has & 0x40) + bool(has & 0x30)
+
+
 @dataclass(slots=True)
 class Scene:
     """A call that is connected.
@@ -331,7 +352,17 @@ class Scene:
     complaints: list[dict[str, Any]] = field(default_factory=list)
 
     async def until(self, so: Callable[[], object], seconds: float = LONG) -> None:
-        await self.changes.until(so, seconds)
+        """Wait until something is so; what there was instead is told when it never is."""
+        try:
+            await self.changes.until(so, seconds)
+        except TimeoutError:
+            gates = self.path._gates._gates if self.path._gates is not None else []
+            seen = [(str(gate.source), gate.is_open, gate.mask, time.monotonic() - gate.last_seen) for gate in gates]
+            requests = {ssrc: len(times) for ssrc, times in self.peer.requests.items()}
+            raise TimeoutError(
+                f"gates {seen}, sent {self.peer.sent}, arrived {self.arrived}, drawn {self.camera.count}, "
+                f"requests {requests}, {self.counts}, {self.log[-5:]}"
+            ) from None
 
     async def samples(self, count: int, source: Source = Source.CAMERA, seconds: float = LONG) -> list[Sample]:
         """So many more samples of a source than there are now."""
@@ -455,14 +486,18 @@ async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp) ->
 def count_arriving(scene: Scene) -> None:
     """Count what arrives at the server's sockets, beneath everything of the receive path."""
     for protocol in scene.connection.pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
-        received = protocol.datagram_received
+        _count_at(protocol, scene.arrived)
 
-        def datagram_received(data: bytes, address: Any, received: Any = received) -> None:
-            if len(data) > 1 and 127 < data[0] < 192 and not 191 < data[1] < 224:
-                scene.arrived[0] += 1
-            received(data, address)
 
-        protocol.datagram_received = datagram_received
+def _count_at(protocol: Any, arrived: list[int]) -> None:
+    received = protocol.datagram_received
+
+    def datagram_received(data: bytes, address: Any) -> None:
+        if len(data) > 1 and 127 < data[0] < 192 and not 191 < data[1] < 224:
+            arrived[0] += 1
+        received(data, address)
+
+    protocol.datagram_received = datagram_received
 
 
 async def hang_up(scene: Scene) -> None:

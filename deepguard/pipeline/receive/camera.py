@@ -51,7 +51,7 @@ LATE_SECONDS = 0.3
 ANSWER_SECONDS = 1.0
 """So soon the answer to a request is expected from a sender that is tried again."""
 
-MOST_FRAMES = 150
+MOST_FRAMES = 300
 """Frames that are kept while it is not yet known whether the sender answers requests."""
 
 
@@ -106,7 +106,7 @@ class Camera:
         self._decode_all = decode_all
         self._pace = Pace()
         self._clip = Clip()
-        self._frames = self._keyframes = 0
+        self._frames = self._keyframes = self._failures = 0
         self._first_decoded: int | None = None
         self._codec: RTCRtpCodecParameters | None = None
         self._news = asyncio.Event()
@@ -221,8 +221,14 @@ class Camera:
             frame = await asyncio.get_running_loop().run_in_executor(encoder_threads(), decode_last, clip.frames)
         except MediaError as error:
             self._counts.undecodable += 1
+            self._failures += 1
             logger.debug("{}", error)
+            # To ask at once for more of it makes nothing better.
+            until = time.monotonic() + min(REST_SECONDS, REPEAT_SECONDS * 2**self._failures)
+            while (left := until - time.monotonic()) > 0:
+                await self._wait(left)
             return
+        self._failures = 0
         self._pace.pixels = frame.width * frame.height
         self._offer(frame, came)
 
@@ -244,7 +250,8 @@ class Camera:
         log = logger.debug if why in (Fallback.CONFIGURED, Fallback.RATE) else logger.warning
         log("All of the {} of {} is decoded from now on: {}", self._track.source, self._participant_id, _WHY[why])
         self._first_decoded = None
-        waiting = self._clip.frames
+        # Of a clip that is full the end is missing: what comes now does not follow it.
+        waiting = self._clip.frames if len(self._clip.frames) < MOST_FRAMES else []
         self._clip = Clip()
         if waiting:
             for frame in waiting:

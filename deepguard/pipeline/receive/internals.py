@@ -35,6 +35,7 @@ _NACKS = _PREFIX + "nack_generator"
 _ESTIMATOR = _PREFIX + "remote_bitrate_estimator"
 _STATISTICS = _PREFIX + "remote_streams"
 _OWN_SSRC = _PREFIX + "rtcp_ssrc"
+_DECODED = "_queue"
 _HALF = 0x8000
 _CAPACITY = 512
 """Packets in a jitter buffer: a keyframe of 600 KB."""
@@ -85,8 +86,8 @@ def abilities() -> Abilities:
     for name in ("_handle_rtp_packet", "_send_rtcp", "_send_rtcp_pli"):
         if not callable(getattr(receiver, name, None)):
             wrong.append(name)
-    if not isinstance(getattr(RemoteStreamTrack("video"), "_queue", None), asyncio.Queue):
-        wrong.append("RemoteStreamTrack._queue")
+    if not isinstance(getattr(RemoteStreamTrack("video"), _DECODED, None), asyncio.Queue):
+        wrong.append(f"RemoteStreamTrack.{_DECODED}")
     statistics = StreamStatistics(90000)
     wrong += [
         f"StreamStatistics.{name}"
@@ -123,7 +124,7 @@ class Receiver:
         """
         self.receiver = receiver
         self._decoding: Any = getattr(receiver, _QUEUE)
-        self._handle: PacketHandler = receiver._handle_rtp_packet
+        self._handle = receiver._handle_rtp_packet
 
     @property
     def takes(self) -> bool:
@@ -169,7 +170,7 @@ class Receiver:
 
     def forget_decoded(self) -> None:
         """Let go of frames that were decoded, and that nobody took."""
-        decoded = self.receiver.track._queue
+        decoded: asyncio.Queue[Any] = getattr(self.receiver.track, _DECODED)
         while not decoded.empty():
             if decoded.get_nowait() is None:  # the end of the track
                 decoded.put_nowait(None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiortc.rtp
 import numpy as np
 import pytest
+from aiortc.codecs import get_decoder
+from aiortc.jitterbuffer import JitterFrame
 from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ from deepguard.config.models import AudioParams
 from deepguard.model import Source
 from deepguard.pipeline.receive import silence
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
+from deepguard.pipeline.receive.hearing import Ear, Heard, Packet
+from deepguard.pipeline.receive.internals import EncodedFrame
 from support.browser import make_voice
 from support.receiving import VOICE_RATE, Scene, at_once, receiving
 
@@ -45,16 +49,19 @@ def at_16_khz(samples: Samples) -> Samples:
     return np.concatenate([out.to_ndarray()[0] for given in (frame, None) for out in resampler.resample(given)])
 
 
-def likeness(part: Samples, whole: Samples) -> float:
-    """How like the most similar stretch of ``whole`` is to ``part``, from 0 to 1."""
+def encoded(packets: Sequence[Packet]) -> list[EncodedFrame]:
+    return [packet for packet in packets if isinstance(packet, EncodedFrame)]
+
+
+def where(part: Samples, whole: Samples) -> int:
+    """Where in ``whole`` a part of it is that came through an encoder."""
     one, other = part.astype(float), whole.astype(float)
     size = 1 << (len(one) + len(other)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(one, size)), size)[
-        : len(other) - len(one) + 1
-    ]
-    energy = np.cumsum(np.concatenate([[0.0], other**2]))
-    norms = np.sqrt((energy[len(one) :] - energy[: -len(one)]) * np.sum(one**2)) + 1.0
-    return float(np.max(product[: len(norms)] / norms))
+    product = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(one, size)), size)
+    found = int(np.argmax(product[: len(other)]))
+    there = other[found : found + len(one)]
+    assert np.dot(there, one[: len(there)]) > 0.8 * np.linalg.norm(there) * np.linalg.norm(one)
+    return found
 
 
 async def spoken(
@@ -94,19 +101,39 @@ async def test_silence_is_not_decoded_and_no_word_is_cut(voice: Samples) -> None
         assert not scene.counts.lied
     assert untold[1].packets_taken[Source.MICROPHONE] >= 95
     assert not untold[1].packets_held[Source.MICROPHONE]
-    said = at_16_khz(voice)
-    loud = np.flatnonzero(np.abs(said) > 1000)[0]
-    onset = said[loud - SECOND // 20 : loud + SECOND // 2]
-    for scene, _ in (kernel, packet, untold, decoded):
-        whole = heard(scene)
-        assert likeness(onset, whole) > 0.8
-        assert likeness(said[loud : loud + 2 * SECOND], whole) > 0.8
+    said = np.concatenate([np.zeros(SECOND, np.int16), at_16_khz(voice)])
+    begins = [where(heard(scene)[: SECOND // 2], said) for scene, _ in (kernel, packet, untold, decoded)]
+    # Of what is decoded anyway the same is sampled, but for how voice activity happens to be cut into windows.
+    assert max(begins) - min(begins) < 0.1 * SECOND, begins
+
+
+@pytest.mark.parametrize("level", [ReceiveLevel.KERNEL, ReceiveLevel.PACKET])
+async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_the_packets(
+    level: ReceiveLevel, voice: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets: list[Packet] = []
+    hear = Ear.hear
+
+    def noting(self: Ear, batch: Sequence[Packet], until: float) -> list[Heard]:
+        packets.extend(batch)
+        return hear(self, batch, until)
+
+    monkeypatch.setattr(Ear, "hear", noting)
+    async with receiving(level, audio=ALWAYS, prepare=lambda scene: scene.voice.say(voice)) as scene:
+        (sample,) = await scene.samples(1, Source.MICROPHONE)
+    decoder, resampler = get_decoder(encoded(packets)[0].codec), AudioResampler("s16", "mono", SECOND)
+    pcm = b""
+    for packet in encoded(packets):
+        for frame in decoder.decode(JitterFrame(packet.data, packet.timestamp)):
+            assert isinstance(frame, AudioFrame)
+            pcm += b"".join(out.to_ndarray().tobytes() for out in resampler.resample(frame))
+    assert sample.data in pcm
 
 
 async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
     voice: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silence, "CHECK_EVERY", (0.3, 0.6))
+    monkeypatch.setattr(silence, "CHECK_EVERY", (1.0, 1.5))
     monkeypatch.setattr(aiortc.rtp, "compute_audio_level_dbov", lambda _frame: -127)
     async with receiving(audio=ALWAYS) as scene:
         await scene.until(lambda: scene.counts.packets_held[Source.MICROPHONE])
@@ -119,28 +146,28 @@ async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
         assert scene.counts.packets_held[Source.MICROPHONE] == held
 
 
-async def test_between_two_samples_nothing_is_let_through(voice: Samples) -> None:
-    """And numbers may roll over three times meanwhile."""
-    audio = AudioParams(sample_size=SECOND, interval=6, burst_interval=6)
+async def between_two_samples(voice: Samples) -> None:
+    """Nothing is let through, and numbers may roll over three times meanwhile."""
+    audio = AudioParams(sample_size=SECOND, interval=9, burst_interval=9)
     async with receiving(audio=audio) as scene:
         scene.voice.say(np.tile(voice, 8))
         await scene.samples(1, Source.MICROPHONE)
         await scene.until(lambda: not scene.is_open(Source.MICROPHONE))
-        taken = scene.counts.packets_taken[Source.MICROPHONE]
         sender = scene.peer.sender(Source.MICROPHONE)
         sender.replaceTrack(None)
         reports = len(scene.peer.reports)
         await scene.until(lambda: len(scene.peer.reports) > reports)
         await scene.peer.flood(Source.MICROPHONE, 3 * 65_536)
         sender.replaceTrack(scene.voice)
-        assert scene.counts.packets_taken[Source.MICROPHONE] - taken < 50
+        assert scene.counts.packets_held[Source.MICROPHONE] > 0.9 * 3 * 65_536
         await scene.samples(1, Source.MICROPHONE)
         first, second = scene.detector.of(Source.MICROPHONE)
         # As in the cutter's own tests: it begins when it is due, and not a chunk later.
-        assert audio.interval <= second.captured_at - first.captured_at - 0 < audio.interval + 4
+        assert audio.interval - 0.1 < second.captured_at - first.captured_at < audio.interval + 3
 
 
-async def test_a_microphone_that_is_taken_off_and_put_back(voice: Samples) -> None:
+async def taken_off_and_put_back(voice: Samples) -> None:
+    """A microphone that is."""
     async with receiving(audio=ALWAYS) as scene:
         scene.voice.say(np.tile(voice, 8))
         await scene.samples(1, Source.MICROPHONE)
@@ -149,3 +176,7 @@ async def test_a_microphone_that_is_taken_off_and_put_back(voice: Samples) -> No
         await scene.until(lambda: len(scene.peer.reports) >= reports + 3)
         sender.replaceTrack(scene.voice)
         await scene.samples(2, Source.MICROPHONE)
+
+
+async def test_microphones_that_are_not_let_through_or_off_for_a_while(voice: Samples) -> None:
+    await at_once(between_two_samples(voice), taken_off_and_put_back(voice))

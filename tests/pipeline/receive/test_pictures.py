@@ -49,7 +49,8 @@ async def test_samples_are_pictures_of_the_source_at_each_level(codec: str) -> N
             assert scene.counts.keyframes_came >= 4
 
 
-async def test_a_suspicion_is_looked_into_at_once() -> None:
+async def suspicious() -> None:
+    """A suspicion is looked into at once."""
     video = VideoParams(normal_fps=0.02, burst_fps=1)
     async with receiving(video=video, answer=lambda _sample: None) as scene:
         (first,) = await scene.samples(1)
@@ -59,7 +60,8 @@ async def test_a_suspicion_is_looked_into_at_once() -> None:
         assert not scene.counts.fallbacks
 
 
-async def test_everything_is_decoded_where_that_is_configured() -> None:
+async def configured() -> None:
+    """Everything is decoded where that is configured."""
     async with receiving(decode_all=True) as scene:
         await scene.samples(3)
         assert scene.counts.fallbacks == {Fallback.CONFIGURED: 1}
@@ -68,7 +70,8 @@ async def test_everything_is_decoded_where_that_is_configured() -> None:
         assert scene.counts.keyframes_asked <= 2
 
 
-async def test_pictures_that_are_due_too_often_are_all_decoded_until_they_no_longer_are() -> None:
+async def too_often() -> None:
+    """Pictures that are due too often are all decoded, until they no longer are."""
     async with receiving(video=VideoParams(normal_fps=10)) as scene:
         await scene.until(lambda: scene.counts.fallbacks[Fallback.RATE])
         await scene.samples(5)
@@ -77,3 +80,7 @@ async def test_pictures_that_are_due_too_often_are_all_decoded_until_they_no_lon
         await scene.until(lambda: scene.counts.keyframes_asked > asked)
         await scene.samples(2)
         assert scene.counts.fallbacks == {Fallback.RATE: 1}
+
+
+async def test_pictures_are_taken_at_the_rate_that_is_wanted_now() -> None:
+    await at_once(suspicious(), configured(), too_often())

@@ -11,11 +11,10 @@ from deepguard.pipeline.receive.counts import Fallback
 from support.receiving import Numbered, Scene, at_once, number_on, receiving
 
 
-async def test_a_sender_that_ignores_requests_is_decoded_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "REPEAT_SECONDS", 0.1)
-    monkeypatch.setattr(camera_module, "RETRY_SECONDS", 1.0)
+async def ignoring() -> None:
+    """A sender that ignores requests for a while."""
     async with receiving() as scene:
-        await scene.samples(2)
+        await scene.samples(1)
         assert not scene.counts.fallbacks
         scene.peer.answers_requests = False
         await scene.until(lambda: scene.counts.fallbacks[Fallback.IGNORED])
@@ -24,19 +23,19 @@ async def test_a_sender_that_ignores_requests_is_decoded_until_it_answers(monkey
         # A keyframe that comes by itself is enough.
         scene.peer.send_keyframe()
         held = scene.counts.packets_held[Source.CAMERA]
-        for sample in await scene.samples(3):
+        for sample in await scene.samples(2):
             assert number_on(sample)[1]
         assert scene.counts.packets_held[Source.CAMERA] == held
         scene.peer.answers_requests = True
         came = scene.counts.keyframes_came
         await scene.until(lambda: scene.counts.keyframes_came > came)
-        await scene.samples(2)
+        await scene.samples(1)
         assert scene.counts.fallbacks == {Fallback.IGNORED: 1}
         assert scene.counts.packets_held[Source.CAMERA] > held
 
 
-async def test_a_sender_that_ignores_requests_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "REPEAT_SECONDS", 0.05)
+async def always_ignoring() -> None:
+    """One that ignores them from the first one on."""
 
     def ignore(scene: Scene) -> None:
         scene.peer.answers_requests = False
@@ -47,8 +46,8 @@ async def test_a_sender_that_ignores_requests_from_the_first_one_on(monkeypatch:
         await scene.samples(2)
 
 
-async def test_lost_requests_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "REPEAT_SECONDS", 0.05)
+async def losing() -> None:
+    """A network that loses requests."""
     async with receiving() as scene:
         await scene.samples(2)
         asked, came = scene.counts.keyframes_asked, scene.counts.keyframes_came
@@ -59,7 +58,14 @@ async def test_lost_requests_are_repeated(monkeypatch: pytest.MonkeyPatch) -> No
         assert not scene.counts.fallbacks
 
 
-async def test_a_camera_that_sends_nothing_is_not_asked_for_ever_and_comes_back() -> None:
+async def test_senders_that_do_not_answer_are_decoded_until_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "REPEAT_SECONDS", 0.1)
+    monkeypatch.setattr(camera_module, "RETRY_SECONDS", 1.0)
+    await at_once(ignoring(), always_ignoring(), losing())
+
+
+async def nothing_for_a_while() -> None:
+    """A camera that sends nothing for a while."""
     coverage = CoverageParams(media_timeout=1)
     async with receiving(coverage=coverage, media_timeout=1) as scene:
         await scene.samples(2)
@@ -79,7 +85,7 @@ async def test_a_camera_that_sends_nothing_is_not_asked_for_ever_and_comes_back(
         assert not scene.counts.fallbacks
 
 
-async def test_a_screen_that_is_only_sent_to_who_asks_is_asked() -> None:
+async def nothing_until_asked() -> None:
     """As browsers share one that stands still: there is no frame until one is asked for."""
     async with receiving(screen=Numbered(warm=False), video=VideoParams(normal_fps=0.6, screen=True)) as scene:
         await scene.samples(2, Source.SCREEN)
@@ -92,17 +98,32 @@ async def test_a_screen_that_is_only_sent_to_who_asks_is_asked() -> None:
         await scene.samples(1, Source.SCREEN)
 
 
+async def spoilt() -> None:
+    """Pictures that cannot be decoded."""
+
+    def spoil(scene: Scene) -> None:
+        scene.peer.spoil_pictures()
+
+    async with receiving(codec="VP8", prepare=spoil) as scene:
+        await scene.until(lambda: scene.counts.undecodable >= 2)
+        # Asked twice for the first, and once for each of the next, with longer rests between them.
+        asked, reports = scene.counts.keyframes_asked, len(scene.peer.reports)
+        assert asked <= 4
+        await scene.until(lambda: len(scene.peer.reports) >= reports + 4)
+        assert scene.counts.keyframes_asked - asked <= 3
+        assert not scene.detector.samples
+
+
+async def test_where_no_picture_comes_it_is_not_asked_for_without_end() -> None:
+    await at_once(nothing_for_a_while(), nothing_until_asked(), spoilt())
+
+
 async def slow(fps: float) -> Scene:
-    async with receiving(video=VideoParams(normal_fps=fps / 3), camera=Numbered(fps)) as scene:
+    async with receiving(video=VideoParams(normal_fps=0.5), camera=Numbered(fps)) as scene:
         await scene.samples(2)
         (sample,) = await scene.samples(1)
         assert 0 <= scene.camera.count - number_on(sample)[0] <= 3
         return scene
-
-
-async def test_cameras_that_send_few_frames() -> None:
-    for scene in await at_once(slow(2.0), slow(1.0)):
-        assert not scene.counts.keyframes_ignored
 
 
 async def shares(screen: Numbered, *, sending: bool) -> Scene:
@@ -128,14 +149,19 @@ async def shares(screen: Numbered, *, sending: bool) -> Scene:
         return scene
 
 
+async def test_cameras_that_send_few_frames() -> None:
+    for scene in await at_once(slow(2.0), slow(1.0)):
+        assert not scene.counts.keyframes_ignored
+
+
 async def test_camera_and_screen_are_told_apart_also_by_the_kernel() -> None:
-    both, slow, none = await at_once(
+    both, one_a_second, none = await at_once(
         shares(Numbered(warm=False), sending=True),
         shares(Numbered(1, warm=False), sending=True),
         shares(Numbered(warm=False), sending=False),
     )
     assert len(both.detector.of(Source.SCREEN)) >= 3
-    assert len(slow.detector.of(Source.SCREEN)) >= 2
+    assert len(one_a_second.detector.of(Source.SCREEN)) >= 2
     assert not none.detector.of(Source.SCREEN)
     assert not both.counts.fallbacks
     assert not none.counts.fallbacks

@@ -1,4 +1,4 @@
-"""Packets' numbers roll over three times while nobody decrypts them: the media that follow are decrypted all the same."""
+"""Packets' numbers roll over three times while nobody decrypts them: what follows is decrypted all the same."""
 
 from __future__ import annotations
 
