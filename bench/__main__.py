@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--json FILE]`, `python -m bench crash [--kills N] [--store sqlite|postgresql]`."""
+"""`python -m bench [NAME…] [--json FILE]`; `crash`, `browser` and `minutes` in place of a name are something else."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from bench.results import Row, report, table
 BENCHES = {
     "not_due": "what a frame that is not due costs",
     "due": "how long a due frame holds the event loop",
+    "hearing": "what it costs to hear a microphone",
     "notify": "how soon a verdict's alert is on its way",
     "outage": "what a destination is sent that was dead for a while",
     "planes": "what a decoded frame costs until it is a sample",
     "policy": "what a verdict costs in policy and incident logic",
+    "quality": "how good samples are of which only a keyframe and what settles it were decoded",
     "replay": "what it takes to play recorded calls through other settings",
     "startup": "how soon deepguard run serves, and deepguard check answers",
 }
 """Each is the module of that name, and its ``measure``."""
+
+COMMANDS = {"crash": "bench.crash.command", "browser": "bench.browser", "minutes": "bench.minutes"}
+"""What is no bench: in which module the function of that name is."""
 
 
 def run(
@@ -36,7 +41,7 @@ def run(
         Path | None, typer.Option("--json", help="Also write the figures to this file.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Measure what the README claims. `crash` in place of a name: what is lost when the program is killed."""
+    """Measure what the README claims. In place of a name: `crash`, `browser`, `minutes` (see bench/README.md)."""
     unknown = [name for name in names or [] if name not in BENCHES]
     if unknown:
         raise typer.BadParameter(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
@@ -56,11 +61,14 @@ def run(
         json_file.write_text(json.dumps(report(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["crash"]:
-        from bench.crash.command import crash
+def command() -> Callable[..., None]:
+    """What the first argument names that is no bench: taken off the arguments; otherwise ``run``."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        return run
+    del sys.argv[1]
+    return getattr(import_module(COMMANDS[name]), name)
 
-        del sys.argv[1]
-        typer.run(crash)
-    else:
-        typer.run(run)
+
+if __name__ == "__main__":
+    typer.run(command())

@@ -35,7 +35,7 @@ COMMANDS = (
 """Each is the function of that name, with ``_`` for ``-``, in the module of that name; ``import_`` where Python itself
 has the word."""
 
-GROUPS = ("deliveries", "silence", "detector")
+GROUPS = ("deliveries", "silence", "detector", "bench")
 """Each is the Typer named ``app`` in the module of that name."""
 
 INTERRUPTED = 130

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress(doing: str, total: int | None, *, worth_it: int = 0) -> Iterator[Callable[[int], None]]:
+def progress(doing: str, total: float | None, *, worth_it: int = 0) -> Iterator[Callable[[float], None]]:
     """Show how far it is.
 
     Args:

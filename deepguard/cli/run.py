@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from pathlib import Path
@@ -50,10 +49,11 @@ def run(
 
     # Pipecat is a second of imports: only now, when nothing else can go wrong.
     from deepguard.runtime import Runtime
+    from deepguard.server import loop
     from deepguard.server.serve import serve
 
     runtime = Runtime(checked.model_copy(update={"server": server}), plugins)
-    asyncio.run(serve(runtime, sockets, lambda: announce(runtime, _url(server.host, sockets), log_format)))
+    loop.run(serve(runtime, sockets, lambda: announce(runtime, _url(server.host, sockets), log_format)))
 
 
 def announce(runtime: Runtime, url: str, log_format: LogFormat) -> None:

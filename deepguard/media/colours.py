@@ -65,21 +65,16 @@ class Colours(NamedTuple):
         if blue is not None and red is not None:
             of_blue, of_red = self.red
             blue, red = _sum_of_chroma(blue, red, self.blue), _sum_of_chroma(red, blue, (of_red, of_blue))
-        return Planes(self.luma_of_jpeg(planes), blue, red)
+        return Planes(self._luma(planes), blue, red)
 
-    def luma_of_jpeg(self, planes: Planes) -> NDArray[np.uint8]:
-        """A picture's luma alone."""
+    def _luma(self, planes: Planes) -> NDArray[np.uint8]:
         luma, (gain, from_blue, from_red) = planes.luma, self.luma
-        if planes.blue is None or planes.red is None or not self.mixes:
+        if planes.blue is None or planes.red is None or (from_blue, from_red) == (0, 0):
             return luma if gain == 1 else _sum(luma, gain, luma, 0, -gain * self.black)
-        # At the size of the chroma first, where there is a quarter of the work. It has room on either side of grey.
+        # At the size of the chroma first, where there is a quarter of the work; and around grey, because a byte holds
+        # nothing below 0.
         added = _sum(planes.blue, from_blue, planes.red, from_red, GREY * (1 - from_blue - from_red))
         return _sum(luma, gain, enlarged(added, luma), 1, -gain * self.black - GREY)
-
-    @property
-    def mixes(self) -> bool:
-        """Whether luma is not to be had without chroma."""
-        return self.luma[1:] != (0, 0)
 
 
 def enlarged(plane: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:

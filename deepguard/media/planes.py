@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.video.plane import VideoPlane
     from numpy.typing import NDArray
 
-_UNSPECIFIED, _LIMITED, _FULL = 0, 1, 2
+_LIMITED, _FULL = 1, 2
 """FFmpeg's numbers of ranges (AVColorRange)."""
 
 _BT601 = 5
@@ -48,7 +48,8 @@ def encode_frame(frame: VideoFrame, params: VideoParams) -> EncodedPicture:
         MediaError: The size is absurd, the pixel format cannot be read, or the picture cannot be encoded.
     """
     planes, colours = _open(frame)
-    planes = colours.of_jpeg(_scaled(planes, size_within((frame.width, frame.height), params.max_edge)))
+    size = size_within((frame.width, frame.height), params.max_edge)
+    planes = colours.of_jpeg(_scaled(planes, size, _half(size)))
     if params.format == "jpeg" and planes.blue is not None:
         return _encode_jpeg(planes, params.quality)
     return encode_pixels(_to_bgr(planes), params)
@@ -69,8 +70,8 @@ def thumbnail_of_planes(frame: VideoFrame) -> NDArray[np.uint8]:
     size = thumbnail_size((frame.width, frame.height))
     # Made small first: that leaves next to nothing to convert. By way of blue, green and red here, because luma alone
     # tells too much where a colour is brighter than can be shown.
-    small = colours.of_jpeg(Planes(*(None if plane is None else scaled(plane, size) for plane in planes)))
-    return np.asarray(cv2.cvtColor(_to_bgr(small), cv2.COLOR_BGR2GRAY) if small.blue is not None else small.luma)
+    small = _to_bgr(colours.of_jpeg(_scaled(planes, size, size)))
+    return np.asarray(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _open(frame: VideoFrame) -> tuple[Planes, Colours]:
@@ -83,8 +84,8 @@ def _open(frame: VideoFrame) -> tuple[Planes, Colours]:
     limited = value_range == _LIMITED if name == "gray" else value_range != _FULL and name != "yuvj420p"
     colours = colours_of(int(frame.colorspace), limited=limited)
     luma, *chroma = map(_rows, frame.planes)
-    half = ((frame.width + 1) // 2, (frame.height + 1) // 2)
-    luma = _cut(luma, (frame.width, frame.height))
+    size = (frame.width, frame.height)
+    half, luma = _half(size), _cut(luma, size)
     if name == "gray":
         return Planes(luma), colours
     if name == "nv12":
@@ -127,12 +128,16 @@ def _reformatted(frame: VideoFrame) -> VideoFrame:
         raise MediaError(f"a picture in the pixel format {found.name} cannot be read: {error}") from error
 
 
-def _scaled(planes: Planes, size: tuple[int, int]) -> Planes:
+def _half(size: tuple[int, int]) -> tuple[int, int]:
+    """The width and height of chroma."""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def _scaled(planes: Planes, size: tuple[int, int], of_chroma: tuple[int, int]) -> Planes:
     luma, blue, red = planes
     if blue is None or red is None:
         return Planes(scaled(luma, size))
-    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-    return Planes(scaled(luma, size), scaled(blue, half), scaled(red, half))
+    return Planes(scaled(luma, size), scaled(blue, of_chroma), scaled(red, of_chroma))
 
 
 def _encode_jpeg(planes: Planes, quality: int) -> EncodedPicture:

@@ -15,6 +15,7 @@ from deepguard.guard.policy_counts import LIVE
 from deepguard.notify.health import DestinationHealth
 from deepguard.notify.lane import Counts
 from deepguard.runtime import Runtime
+from deepguard.server.receive_metrics import receive_metrics
 from deepguard.server.sessions import Sessions
 from deepguard.store.upkeep import Backlog
 
@@ -66,6 +67,7 @@ class RuntimeCollector(Collector):
         yield from self._destinations()
         yield from self._attempts()
         yield from self._policies()
+        yield from receive_metrics(self._runtime.receive_counts)
 
     def _policies(self) -> Iterator[Metric]:
         counts = self._runtime.policy_counts

@@ -21,10 +21,12 @@ ROOT = Path(__file__).parents[2]
 FEW = {
     "not_due": {"rounds": 2, "frames": 5},
     "due": {"frames": 2},
+    "hearing": {"rounds": 1, "seconds": 0.6, "ears": 5},
     "notify": {"verdicts": 4},
     "outage": {"incidents": 12, "seconds": 0.5},
     "planes": {"rounds": 2, "frames": 1},
     "policy": {"rounds": 2, "verdicts": 5},
+    "quality": {"bit_rates": [1_200_000], "rates": [2.0], "samples": 1, "warm_up": 0.5},
     "replay": {"calls": 6},
     "startup": {"starts": 1, "warm_ups": 0},
 }
@@ -32,9 +34,11 @@ FEW = {
 TARGETS = {
     "not_due": {("µs", 5)},
     "due": {("ms", 1)},
+    "hearing": {("KiB", 200)},
     "notify": {("ms", 10), ("ms", 50), ("ms", 100)},
     "outage": {("attempts", 20), ("attempts", 1), ("of them", 1)},
     "policy": {("µs", 20)},
+    "quality": {("dB", 1)},
     "replay": {("s", 30)},
     "startup": {("s", 4), ("s", 0.5)},
 }

@@ -10,7 +10,7 @@ import pytest
 
 from support.program import DEEPGUARD, deepguard
 
-HEAVY = {"aiohttp", "av", "cv2", "fastapi", "numpy", "pipecat", "rich", "slack_sdk", "uvicorn"}
+HEAVY = {"aiohttp", "av", "cv2", "fastapi", "numpy", "pipecat", "rich", "simplejpeg", "slack_sdk", "uvicorn"}
 PROBE = """
 import json, sys
 from deepguard.cli import main

@@ -55,6 +55,7 @@ def test_help_lists_every_command():
         "deliveries",
         "silence",
         "detector",
+        "bench",
     ]
 
 

@@ -11,7 +11,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
-from av import VideoFrame
+from av import CodecContext, VideoFrame
 from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace
@@ -28,6 +28,7 @@ from deepguard.model import SampleFormat
 BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 RED, GREEN, BLUE, WHITE, BLACK = (230, 20, 20), (20, 200, 30), (10, 30, 220), (255, 255, 255), (0, 0, 0)
 WIDTH, HEIGHT = 80, 48
+DECODERS = {"libvpx": "vp8", "libx264": "h264"}
 
 LUMA_DB = 46
 """Peak signal to noise of one path's luma against the other's, at least; 47.1 to 54.6 was measured. With a range or a
@@ -78,12 +79,13 @@ def untagged(frame: VideoFrame) -> VideoFrame:
 
 def coded(codec: str, frames: list[VideoFrame], bit_rate: int = 1_500_000) -> Iterator[VideoFrame]:
     """The frames as they come out of a decoder, with the tags that went into the encoder."""
-    encoder = VideoCodecContext.create(codec, "w")
+    encoder, decoder = CodecContext.create(codec, "w"), CodecContext.create(DECODERS[codec], "r")
+    assert isinstance(encoder, VideoCodecContext)
+    assert isinstance(decoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frames[0].width, frames[0].height, frames[0].format.name
     encoder.time_base, encoder.framerate, encoder.bit_rate = Fraction(1, 30), Fraction(30), bit_rate
     encoder.colorspace, encoder.color_range = frames[0].colorspace, frames[0].color_range
     encoder.options = {"deadline": "realtime", "lag-in-frames": "0"} if codec == "libvpx" else {"preset": "veryfast"}
-    decoder = VideoCodecContext.create("vp8" if codec == "libvpx" else "h264", "r")
     for number, frame in enumerate([*frames, None]):
         if frame is not None:
             frame.pts = number
@@ -298,7 +300,7 @@ def test_lines_that_lie_upside_down_in_memory() -> None:
     frame = frame_of(scene(640, 360))
     frame.pts, frame.time_base = 0, Fraction(1, 30)
     graph = Graph()
-    source = graph.add_buffer(width=640, height=360, format="yuv420p", time_base=frame.time_base)
+    source = graph.add_buffer(width=640, height=360, format=frame.format, time_base=frame.time_base)
     graph.link_nodes(source, graph.add("vflip"), graph.add("buffersink")).configure()
     graph.push(frame)
     turned = graph.pull()

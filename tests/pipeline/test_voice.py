@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +68,15 @@ async def test_after_a_long_time_muted_speech_is_found_where_pipecat_finds_it(be
     assert any(window * WINDOW * 2 > len(said) + len(muted) for window, _ in found)
 
 
+async def test_silence_from_the_start_and_pieces_of_it_change_nothing() -> None:
+    said = in_noise(speech(RATE), 0, 0)
+    nothing = [bytes(2 * samples) for samples in (5 * RATE, 4321, 2 * RATE + 7, 3 * RATE)]
+    pcm = nothing[0] + said + nothing[1] + said + nothing[2] + said[: len(said) // 4 * 2] + nothing[3] + said
+    found = changes_of(pcm)
+    assert found == changes_of(pcm) == await as_pipecat(pcm)
+    assert len(found) >= 8
+
+
 @settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.integers(1, 3000).map(lambda samples: 2 * samples), min_size=1, max_size=8))
 def test_it_does_not_matter_how_sound_is_cut(sizes: list[int]) -> None:
@@ -104,7 +114,7 @@ from contextlib import contextmanager
 import numpy
 from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer
-from deepguard.pipeline.receive.voice import VoiceActivity, VoiceActivityError
+from deepguard.pipeline.receive.voice import VoiceActivity, VoiceActivityError, load_model
 
 @contextmanager
 def other(owner, name, value):
@@ -130,7 +140,7 @@ for change in (
 ):
     with change:
         try:
-            VoiceActivity().feed(bytes(640))
+            load_model()
         except VoiceActivityError as error:
             print(error)
 assert VoiceActivity().feed(bytes(6400)) == []
@@ -145,3 +155,31 @@ def test_another_pipecat_is_found_out_at_first_use() -> None:
     assert all(line.startswith("this version of Pipecat hears voices in another way: ") for line in told[:-1])
     assert "_run_analyzer" in told[0]
     assert told[-1] == "as it is"
+
+
+ORDINARY = """
+import sys
+from pathlib import Path
+from pipecat.audio.vad.silero import SileroVADAnalyzer
+from deepguard.pipeline.receive.voice import VoiceActivity
+
+pcm = Path(sys.argv[1]).read_bytes()
+known = VoiceActivity().feed(pcm)
+init = SileroVADAnalyzer.__init__
+
+def more(self, **given):
+    init(self, **given)
+    self._something_new = 1
+
+import deepguard.pipeline.receive.voice as room
+room._model = None
+SileroVADAnalyzer.__init__ = more
+assert known and VoiceActivity().feed(pcm) == known == VoiceActivity().feed(pcm)
+"""
+
+
+def test_another_pipecat_is_asked_in_the_way_that_it_promises(tmp_path: Path) -> None:
+    (tmp_path / "pcm").write_bytes(in_noise(speech(RATE), -12, 5))
+    command = [sys.executable, "-c", ORDINARY, str(tmp_path / "pcm")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.count("each call loads a model of its own") == 1

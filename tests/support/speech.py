@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADState
 
-from deepguard.pipeline.receive.hearing import EncodedAudio
+from deepguard.pipeline.receive.internals import EncodedFrame
 
 SENTENCE = "Good morning. I am calling about the transfer."
 CODEC = {codec.name: codec for codec in CODECS["audio"]}
@@ -54,7 +54,7 @@ def frame_of(samples: Samples, rate: int, at: int = 0) -> AudioFrame:
     return frame
 
 
-def packets_of(name: str, samples: Samples, first: int = 0) -> list[EncodedAudio]:
+def packets_of(name: str, samples: Samples, first: int = 0) -> list[EncodedFrame]:
     """Samples at 48 kHz as a sender's packets of 20 milliseconds.
 
     Args:
@@ -69,7 +69,7 @@ def packets_of(name: str, samples: Samples, first: int = 0) -> list[EncodedAudio
     return numbered(codec, data, first)
 
 
-def opus_of(samples: Samples, first: int = 0) -> list[EncodedAudio]:
+def opus_of(samples: Samples, first: int = 0) -> list[EncodedFrame]:
     """The same as browsers send it: Opus, mono, 32 kbit/s."""
     encoder = AudioCodecContext.create("libopus", "w")
     encoder.bit_rate, encoder.format, encoder.layout, encoder.sample_rate = 32_000, "s16", "mono", 48_000
@@ -78,10 +78,10 @@ def opus_of(samples: Samples, first: int = 0) -> list[EncodedAudio]:
     return numbered(CODEC["opus"], [bytes(packet) for frame in frames for packet in encoder.encode(frame)], first)
 
 
-def numbered(codec: RTCRtpCodecParameters, data: list[bytes], first: int = 0) -> list[EncodedAudio]:
+def numbered(codec: RTCRtpCodecParameters, data: list[bytes], first: int = 0) -> list[EncodedFrame]:
     """Payloads of 20 milliseconds with their timestamps."""
     step = codec.clockRate // 50
-    return [EncodedAudio(codec, payload, (first + number * step) % 2**32) for number, payload in enumerate(data)]
+    return [EncodedFrame(codec, payload, (first + number * step) % 2**32) for number, payload in enumerate(data)]
 
 
 async def as_pipecat(pcm: bytes) -> list[tuple[int, bool]]:

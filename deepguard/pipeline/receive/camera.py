@@ -26,14 +26,15 @@ from deepguard.pipeline.receive.internals import EncodedFrame, Receiver
 from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
 from deepguard.pipeline.receive.settling import Pace
 
-REPEAT_SECONDS = 0.3
-"""A request that brought nothing for so long is repeated, then after twice as long, and so on."""
+REPEAT_SECONDS = 0.35
+"""A request that brought nothing for so long is repeated, then after twice as long, and so on. Chromium takes no notice
+of one that comes less than 0.3 seconds after another."""
 
 MOST_REPEAT_SECONDS = 2.4
 """The longest time between two of them."""
 
 REQUESTS = 4
-"""How often a sender is asked before it is taken to ignore it: for 4.5 seconds in all."""
+"""How often a sender is asked before it is taken to ignore it: for 5.3 seconds in all."""
 
 FRAMES = 10
 """So many other frames have to come meanwhile: what comes broken, or not at all, was perhaps lost on the way."""
@@ -140,7 +141,8 @@ class Camera:
             await self._keyframe()
         except IgnoredError:
             await self._decode(Fallback.IGNORED)
-        self._close()
+        if self._pace.carries(self._track.sampler.period):
+            self._close()  # otherwise all that comes from now on is decoded, and this keyframe is what it begins with
 
     async def _sample(self) -> None:
         while (early := self._track.sampler.due_at - self._pace.lead - time.monotonic()) > 0:
@@ -205,11 +207,12 @@ class Camera:
         latest = max(time.monotonic(), sampler.due_at) + LATE_SECONDS
         while (now := time.monotonic()) < latest:
             due = now >= sampler.due_at
-            if due and self._clip.settled >= self._pace.settling:
+            clip = self._clip
+            if due and self._pace.settled(clip.codec, clip.sizes):
                 break
             await self._wait((latest if due else sampler.due_at) - now)
         clip = Clip(list(self._clip.frames))
-        self._pace.note_frames(clip.sizes, clip.seconds)
+        self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)
         return clip
 
     async def _hand_over(self, clip: Clip) -> None:
@@ -263,6 +266,7 @@ class Camera:
 
     async def _decode_while_needed(self, why: Fallback) -> None:
         ask_at = time.monotonic()
+        pause = REST_SECONDS if why is Fallback.IGNORED else REPEAT_SECONDS
         retry_at = ask_at + RETRY_SECONDS
         answer_by, before = 0.0, 0
         while True:
@@ -272,7 +276,7 @@ class Camera:
             if now < answer_by and self._keyframes > before:
                 return  # it answers after all
             if self._first_decoded is None and now >= ask_at:
-                ask_at = now + REST_SECONDS
+                ask_at, pause = now + pause, min(2 * pause, REST_SECONDS)
                 await self._ask()
             elif why is Fallback.IGNORED and now >= retry_at:
                 retry_at, answer_by, before = now + RETRY_SECONDS, now + ANSWER_SECONDS, self._keyframes

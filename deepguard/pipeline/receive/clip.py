@@ -28,9 +28,9 @@ class Clip:
     frames: list[EncodedFrame] = field(default_factory=list, repr=False)
 
     @property
-    def settled(self) -> int:
-        """How many frames came after the keyframe."""
-        return len(self.frames) - 1
+    def codec(self) -> str:
+        """What the frames are encoded with."""
+        return self.frames[0].codec.name
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from aiortc.codecs import get_decoder
@@ -11,6 +11,13 @@ from av import AudioFrame, AudioResampler
 
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.internals import EncodedFrame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Seconds that are resampled at once. Ten times as much would cost a thirtieth less of all that an ear does, and the
+# resampler would keep 400 KiB more.
+_AT_ONCE = 0.02
 
 # What RTP timestamps count to before they start anew.
 _TURN = 2**32
@@ -23,7 +30,7 @@ Packet: TypeAlias = EncodedFrame | AudioFrame
 class AudioStream:
     """Packets of one kind that follow each other: their decoder, and their resampler.
 
-    What is taken is resampled only when asked for, all at once: the result is the same to the byte and costs half.
+    What is taken waits until it is asked for.
 
     Attributes:
         kind: Tells what the decoder and the resampler can take.
@@ -124,11 +131,15 @@ class AudioStream:
             return b"", at
         samples = np.frombuffer(b"".join(self._waiting), "<i2")
         self._waiting.clear()
-        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout=self._layout)
-        frame.sample_rate = self._rate
-        pcm = b"".join(bytes(out.planes[0])[: 2 * out.samples] for out in self._resampler.resample(frame))
+        step = round(_AT_ONCE * self._rate) * self._sample_bytes // 2
+        pcm = b"".join(self._resample(samples[begin : begin + step]) for begin in range(0, len(samples), step))
         self._given += len(pcm) // 2
         return pcm, at
+
+    def _resample(self, samples: NDArray[np.int16]) -> bytes:
+        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout=self._layout)
+        frame.sample_rate = self._rate
+        return b"".join(bytes(out.planes[0])[: 2 * out.samples] for out in self._resampler.resample(frame))
 
     def _decode(self, packet: EncodedFrame) -> list[AudioFrame]:
         # Nothing at all would tell the decoder that the stream has ended, and it would take no more.

@@ -37,6 +37,8 @@ class Gate:
         last_seen: When the last packet was seen, in monotonic seconds; 0 before the first.
         ssrc: Whose packets its media are, once one was seen.
         mask: Of the packets that are held back the process sees those whose number has none of these bits.
+        quiet: Whether a microphone's packets are held back because nobody speaks: the gate is open, but what is
+            quietest of them may be dropped without being seen.
         hold: For a microphone whose sender tells how loud it is: holds back what is silent.
         level_id: The id of the header extension that tells.
     """
@@ -70,6 +72,7 @@ class Gate:
         self.last_seen = 0.0
         self.ssrc: int | None = None
         self.mask = 0
+        self.quiet = False
         self.level_id = level_id
         self.hold: SilenceHold[tuple[int, Any]] | None = SilenceHold() if level_id is not None else None
         self._receiver = receiver
@@ -85,7 +88,7 @@ class Gate:
         """Let packets through; what comes follows upon a gap."""
         self.resume()
         self._receiver.takes = True
-        self._steady = False
+        self._steady = self.quiet = False
         if not self.is_open:
             self.is_open = True
             if self.hold is not None:
@@ -94,7 +97,7 @@ class Gate:
 
     def close(self) -> None:
         """Hold packets back."""
-        self._receiver.takes = self._steady = False
+        self._receiver.takes = self._steady = self.quiet = False
         if self.is_open:
             self.is_open = False
             self._changed()
@@ -150,7 +153,7 @@ class Gate:
             return not sequence & DECRYPTED
         self._past_mask = 0
         if self.is_open:
-            if ssrc not in self._resumed and passed < _HALF:
+            if (self.quiet or ssrc not in self._resumed) and passed < _HALF:
                 self._counts.packets_held[self.source] += max(0, passed - 1)
             self._resume(ssrc, sequence)
             if self.hold is None:
@@ -183,11 +186,20 @@ class Gate:
         dropped = self.hold.dropped
         admitted = self.hold.admit((sequence, packet), level, time.monotonic())
         self._counts.packets_held[self.source] += self.hold.dropped - dropped
-        self._counts.packets_taken[self.source] += len(admitted.items)
-        if admitted.after_gap:
+        items = admitted.items
+        if items and self.quiet:
+            # What the kernel let through while it was quiet is full of holes, up to the packets right before this one.
+            whole = next(count for count in range(1, len(items) + 1) if not _follows(items, len(items) - count))
+            self._counts.packets_held[self.source] += len(items) - whole
+            items = items[-whole:]
+        if items and (self.quiet or admitted.after_gap):
             self._receiver.start_over()
-            self._receiver.skip_to(ssrc, (admitted.items[0][0] - 1) & 0xFFFF)
-        return tuple(each for _, each in admitted.items)
+            self._receiver.skip_to(ssrc, (items[0][0] - 1) & 0xFFFF)
+        self._counts.packets_taken[self.source] += len(items)
+        if self.quiet is bool(items):
+            self.quiet = not items
+            self._changed()
+        return tuple(each for _, each in items)
 
     def drop(self, mask: int) -> None:
         """Note what the kernel drops while the gate is closed.
@@ -204,6 +216,11 @@ class Gate:
         if ssrc not in self._resumed:
             self._resumed.add(ssrc)
             self._receiver.skip_to(ssrc, (sequence - 1) & 0xFFFF)
+
+
+def _follows(items: tuple[tuple[int, Any], ...], at: int) -> bool:
+    """Whether an item is the packet after the one before it."""
+    return at > 0 and (items[at][0] - items[at - 1][0]) & 0xFFFF == 1
 
 
 __all__ = ["DECRYPTED", "REPORTED", "Gate"]

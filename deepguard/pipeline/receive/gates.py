@@ -14,11 +14,15 @@ from deepguard.pipeline.receive import kernel
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, abilities, datagrams, receiver_of
-from deepguard.pipeline.receive.rtp import audio_level, is_rtp, payload_type, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import audio_level, payload_type, sequence_number, ssrc
 
 MASKS = {"audio": 15, "video": 63}
 """While a gate is closed, every 16th packet of sound and every 64th of pictures still arrive, some three a second: they
 tell that the track lives, and let the sender have its reports."""
+
+SILENT = 75
+"""Decibels below the loudest: what is at least so quiet the kernel may drop while nobody speaks. What is louder and yet
+no speech is kept for a moment, since speech may begin with it."""
 
 
 class Gates:
@@ -98,7 +102,10 @@ class Gates:
             gate.drop(0 if gate.is_open or gate in self._peeking else self._masks[gate])
         dropped: dict[kernel.Dropped, int] = {}
         for kind, gates in self._by_kind.items():
-            if len(gates) == 1 or kind in gates[0].repair_kinds:
+            if len(gates) == 1 and gates[0].is_open and gates[0].quiet and gates[0].level_id is not None:
+                quietest = kernel.Dropped(kind, level_id=gates[0].level_id, quieter=SILENT)
+                dropped[quietest] = 0 if gates[0] in self._peeking else self._masks[gates[0]]
+            elif len(gates) == 1 or kind in gates[0].repair_kinds:
                 dropped[kernel.Dropped(kind)] = min(gate.mask for gate in gates)
             else:
                 # Camera and screen share their payload types.
@@ -129,7 +136,7 @@ class Gates:
             return
         now = time.monotonic()
         for gate in self._gates:
-            if gate.is_open:
+            if gate.is_open and not gate.quiet:
                 self._peeking.discard(gate)
             elif now - gate.last_seen >= self._patience:
                 # Perhaps there are too few to see any: all are let through until one was seen.
@@ -152,17 +159,16 @@ class Gates:
 
     def _at_datagrams(self, socket: Datagrams) -> Callable[[bytes], bool]:
         def takes(data: bytes) -> bool:
-            if not is_rtp(data):
-                return True
             kind, source = payload_type(data), ssrc(data)
             gate = self._gate_of(kind, source)
             if gate is None:
                 return True
-            if not gate.admit(kind, sequence_number(data), source):
+            sequence = sequence_number(data)
+            if not gate.admit(kind, sequence, source):
                 return False
             if gate.level_id is None or not gate.is_open:
                 return True
-            through = gate.sift(data, sequence_number(data), source, audio_level(data, gate.level_id))
+            through = gate.sift(data, sequence, source, audio_level(data, gate.level_id))
             for earlier in through[:-1]:
                 socket.give(earlier)
             return bool(through)

@@ -89,7 +89,8 @@ class Ear:
         self.undecodable = 0
         self.late = 0
         self.dropped = 0
-        self._voice = VoiceActivity()
+        # Before a stream nobody was heard: it was silent, or is listened to some time before it matters.
+        self._voice = VoiceActivity(after_silence=True)
         self.reset()
 
     def reset(self) -> None:
@@ -110,9 +111,6 @@ class Ear:
 
         Returns:
             What was heard, in order. Times are counted back from ``until`` by the packets' timestamps.
-
-        Raises:
-            VoiceActivityError: This version of Pipecat cannot be used in this way.
         """
         heard: list[Heard] = []
         passed = 0.0 if self._until is None else max(0.0, until - self._until)

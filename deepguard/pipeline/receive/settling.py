@@ -1,36 +1,64 @@
-"""How many frames after a keyframe show what is there as well as the stream ever does.
+"""When the frames after a keyframe show what is there as well as the stream ever does.
 
 An encoder has to make a keyframe of the bits that a few ordinary frames have: it is coarser, and the frames after it
-make it good, the slower, the fewer bits the stream has. How it was measured: docs/performance.md.
+make it good. How many of them that takes says the number of bits that were spent since: a picture of so many pixels is
+worth so many bits. Bits that come at once do more than those that come little by little. `bench/README.md` tells how
+it was measured (`quality`).
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-MOST = 30
-"""Frames; after so many even a starved stream is as good as it gets."""
+MOST = 40
+"""Frames after a keyframe; after so many even a starved stream is about as good as it gets."""
 
-LEAST = 1
+_USUAL = 10
+_PIXELS = 1280 * 720
 
-_BITS = 0.55
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """How many bits a pixel has to have got until a picture is within 1 dB of the stream's others.
+
+    Attributes:
+        at_once: By the keyframe and the frame after it.
+        in_all: Since the keyframe.
+    """
+
+    at_once: float
+    in_all: float
 
 
-def frames_to_settle(bits_per_pixel: float) -> int:
-    """After how many frames a picture is as good as a stream's pictures are, within 1 dB.
+WORTH = {"VP8": Worth(0.5, 0.95), "H264": Worth(0.22, 0.55)}
+"""By codec. VP8's encoder starts from a keyframe that is very coarse, H.264's from one that is not far off."""
+
+
+def frames_to_settle(codec: str, sizes: Sequence[int], pixels: int) -> int | None:
+    """After how many frames a picture is as good as the stream's pictures are, within 1 dB.
 
     Args:
-        bits_per_pixel: Of the stream's ordinary frames.
+        codec: One of ``WORTH``.
+        sizes: Bytes of each frame, the keyframe first.
+        pixels: Of the picture.
+
+    Returns:
+        The number; None when these are not enough.
     """
-    if bits_per_pixel <= 0:
-        return MOST
-    return min(MOST, max(LEAST, math.ceil(_BITS / bits_per_pixel)))
+    worth = WORTH[codec]
+    bits = 0
+    for count, size in enumerate(sizes):
+        bits += 8 * size
+        if bits >= pixels * (worth.in_all if count > 1 else worth.at_once) or count == MOST:
+            return count
+    return None
 
 
 class Pace:
     """What is known of a video stream's frames: how far apart they are, and how large. Times are seconds."""
 
-    __slots__ = ("answer", "frame_bits", "interval", "keyframe_bits", "pixels")
+    __slots__ = ("answer", "frame_bits", "interval", "keyframe_bits", "pixels", "settling")
 
     def __init__(self) -> None:
         """Begin with what is usual."""
@@ -42,33 +70,41 @@ class Pace:
         """Of an ordinary frame, on average; 0 while none was seen."""
         self.keyframe_bits = 0.0
         """Of a keyframe, on average."""
-        self.pixels = 0
-        """Of a picture."""
-
-    @property
-    def settling(self) -> int:
-        """How many frames after a keyframe to wait for."""
-        if not self.pixels or not self.frame_bits:
-            return 10
-        return frames_to_settle(self.frame_bits / self.pixels)
+        self.settling: float = _USUAL
+        """How many frames it takes after a keyframe, on average."""
+        self.pixels = _PIXELS
+        """Of a picture; before the first a large one's."""
 
     @property
     def lead(self) -> float:
         """How long before it is due a picture has to be asked for. A frame is whole only when the next one begins."""
         return self.answer + (self.settling + 1) * self.interval
 
+    def settled(self, codec: str, sizes: Sequence[int]) -> bool:
+        """Whether a picture is as good as the stream's are.
+
+        Args:
+            codec: Of the frames.
+            sizes: Bytes of the keyframe and of those after it; none yet is allowed.
+        """
+        return frames_to_settle(codec, sizes, self.pixels) is not None
+
     def note_answer(self, seconds: float) -> None:
         """Note how long a keyframe took to come."""
         self.answer += (min(seconds, 1.0) - self.answer) / 4
 
-    def note_frames(self, sizes: list[int], seconds: float) -> None:
+    def note_frames(self, codec: str, sizes: Sequence[int], seconds: float) -> None:
         """Note a keyframe and the frames after it.
 
         Args:
+            codec: Of the frames.
             sizes: Bytes of each, the keyframe first.
             seconds: From the first one's time to the last one's.
         """
         self.keyframe_bits = _mean(self.keyframe_bits, sizes[0] * 8)
+        # Those that were waited for, or as many as there were time for, and a few more that there was none for.
+        count = frames_to_settle(codec, sizes, self.pixels)
+        self.settling += ((min(MOST, 1.25 * len(sizes)) if count is None else count) - self.settling) / 2
         # Right after a keyframe they are not what they are later: smaller where the encoder saves up for it, larger
         # where it makes it good.
         ordinary = sizes[len(sizes) // 2 :] if len(sizes) > 2 else sizes[1:]
@@ -83,15 +119,13 @@ class Pace:
         Args:
             period: Seconds from one picture to the next.
         """
-        if not self.frame_bits:
-            # Of the one picture that there was, only the keyframe came in time: that says nothing of the rest.
-            return self.lead <= 0.75 * period
-        bits_per_second = self.frame_bits / self.interval
-        return self.lead <= 0.75 * period and self.keyframe_bits <= bits_per_second * period
+        # Encoders that save up for a keyframe again have spent half of what they usually do on the frames after it.
+        affordable = 2 * self.frame_bits / self.interval * period
+        return self.lead <= 0.75 * period and (not affordable or self.keyframe_bits <= affordable)
 
 
 def _mean(before: float, now: float) -> float:
     return now if not before else before + (now - before) / 4
 
 
-__all__ = ["LEAST", "MOST", "Pace", "frames_to_settle"]
+__all__ = ["MOST", "WORTH", "Pace", "Worth", "frames_to_settle"]

@@ -7,10 +7,13 @@ that asks, and what a call holds is only the model's state. That touches what Pi
 
 from __future__ import annotations
 
+import asyncio
+import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from loguru import logger
 from pipecat.audio.vad.silero import SileroOnnxModel, SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADState
 from pipecat.audio.volume import VOLUME_WINDOW_SECS, AudioVolumeTracker
@@ -31,12 +34,29 @@ _CONTEXT = 64
 # at most this size stay below -72, whatever they are.
 _SURELY_NOTHING = 5
 
-_session: Any = None
+# How many windows of nothing after a reset of the model are known by heart: more than lie between two resets.
+_KNOWN_WINDOWS = 80
+
+_model: SpeechModel | None = None
 _loading = threading.Lock()
+_told = False
 
 
 class VoiceActivityError(DeepguardError):
     """Pipecat's voice activity is not what it was: it cannot be heard with one model for all calls."""
+
+
+class SpeechModel(NamedTuple):
+    """What all microphones share. It holds nothing of theirs, and threads may use it at the same time.
+
+    Attributes:
+        session: The ONNX session.
+        nothing: What it says to a window of zeros, and its state then, by how many such windows came before since it
+            was reset. A muted microphone sends nothing else.
+    """
+
+    session: Any
+    nothing: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 class Change(NamedTuple):
@@ -58,8 +78,14 @@ class VoiceActivity:
     Used by one thread at a time; nothing is loaded before the first sound.
     """
 
-    def __init__(self) -> None:
-        """Begin quiet."""
+    def __init__(self, *, after_silence: bool = False) -> None:
+        """Begin quiet.
+
+        Args:
+            after_silence: Whether nobody spoke before the first sound. Else it takes Pipecat 0.4 seconds to know how
+                loud anything is, and who begins to speak with the first sound is noticed so much later.
+        """
+        self._after_silence = after_silence
         self.reset()
 
     @property
@@ -69,7 +95,7 @@ class VoiceActivity:
 
     def reset(self) -> None:
         """Forget everything, as for another microphone: it is quiet, and nobody was told that speech stopped."""
-        self._analyzer: _Analyzer | None = None
+        self._analyzer: _Analyzer | _Ordinary | None = None
         self._waiting = b""
         self._speaking = False
 
@@ -81,12 +107,9 @@ class VoiceActivity:
 
         Returns:
             Where speech started and stopped, in order.
-
-        Raises:
-            VoiceActivityError: This version of Pipecat cannot be used in this way.
         """
         if self._analyzer is None:
-            self._analyzer = _Analyzer(load_model())
+            self._analyzer = _new_analyzer(after_silence=self._after_silence)
         before = len(self._waiting) // 2
         sound = self._waiting + pcm
         changes: list[Change] = []
@@ -101,40 +124,61 @@ class VoiceActivity:
         return changes
 
 
-def load_model() -> Any:
+def load_model() -> SpeechModel:
     """The process's speech model, loaded when first asked for: tens of milliseconds, not for an event loop.
-
-    Returns:
-        The ONNX session. It holds no call's state, and threads may run it at the same time.
 
     Raises:
         VoiceActivityError: This version of Pipecat cannot be used in this way.
     """
-    global _session
+    global _model
     with _loading:
-        if _session is None:
+        if _model is None:
             theirs = SileroVADAnalyzer(sample_rate=OUT_RATE)
             try:
                 theirs.set_sample_rate(OUT_RATE)
-                session = theirs._model.session
-                _check(theirs, _Analyzer(session))
+                model = SpeechModel(theirs._model.session, {})
+                _check(theirs, _Analyzer(model))
             except (AttributeError, TypeError, ValueError) as error:
                 raise VoiceActivityError(f"this version of Pipecat hears voices in another way: {error}") from error
-            _session = session
-        return _session
+            _model = model
+        return _model
+
+
+def _new_analyzer(*, after_silence: bool) -> _Analyzer | _Ordinary:
+    global _told
+    try:
+        return _Analyzer(load_model(), after_silence=after_silence)
+    except VoiceActivityError as error:
+        if not _told:
+            _told = True
+            logger.warning("{}: each call loads a model of its own", error)
+        return _Ordinary()
+
+
+class _Ordinary:
+    """Pipecat's analyzer as it promises to be: with a model of its own, and asked from an event loop."""
+
+    def __init__(self) -> None:
+        self._analyzer = SileroVADAnalyzer(sample_rate=OUT_RATE)
+        self._analyzer.set_sample_rate(OUT_RATE)
+
+    def decide(self, window: bytes) -> VADState:
+        return asyncio.run(self._analyzer.analyze_audio(window))
 
 
 class _Analyzer(SileroVADAnalyzer):
     """Pipecat's analyzer with everyone's model."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, model: SpeechModel, *, after_silence: bool = False) -> None:
         # Not Silero's own, which would load the model once more.
         VADAnalyzer.__init__(self, sample_rate=OUT_RATE)
-        self._model = _Model(session)
+        self._model = _Model(model)
         self._windows_since_reset = 0
         self._low_confidence_windows = 0
         self._volume_tracker = _Volume()
         self.set_sample_rate(OUT_RATE)
+        if after_silence:
+            self._volume_tracker.update(bytes(2 * math.ceil(VOLUME_WINDOW_SECS * OUT_RATE)), OUT_RATE)
 
     def decide(self, window: bytes) -> VADState:
         """What is known after one more window, in the thread that asks."""
@@ -144,20 +188,35 @@ class _Analyzer(SileroVADAnalyzer):
 class _Model(SileroOnnxModel):
     """One microphone's state of the model; the windows are laid where the model reads them."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
+    def __init__(self, shared: SpeechModel) -> None:
+        self._shared = shared
         self._rate = np.array(OUT_RATE, np.int64)
         self.reset_states()
 
     def reset_states(self, batch_size: int = 1) -> None:
         self._state = np.zeros((2, batch_size, 128), np.float32)
         self._input = np.zeros((batch_size, _CONTEXT + WINDOW), np.float32)
+        # Windows of zeros since the reset; None when there was anything else.
+        self._zeros: int | None = 0
 
     def __call__(self, x: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+        if self._zeros is None or self._zeros >= _KNOWN_WINDOWS or x.any():
+            self._zeros = None
+            confidence, self._state = self._run(x)
+            return confidence
+        known = self._shared.nothing.get(self._zeros)
+        if known is None:
+            known = self._shared.nothing[self._zeros] = self._run(x)
+        self._zeros += 1
+        confidence, self._state = known
+        return confidence
+
+    def _run(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         self._input[:, :_CONTEXT] = self._input[:, -_CONTEXT:]
         self._input[:, _CONTEXT:] = x
-        confidence, self._state = self.session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
-        return confidence
+        inputs = {"input": self._input, "state": self._state, "sr": self._rate}
+        confidence, state = self._shared.session.run(None, inputs)
+        return confidence, state
 
 
 class _Volume(AudioVolumeTracker):
@@ -195,4 +254,4 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
         raise ValueError("its analyzer decides in another way")
 
 
-__all__ = ["WINDOW", "Change", "VoiceActivity", "VoiceActivityError", "load_model"]
+__all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "load_model"]

@@ -1,0 +1,67 @@
+"""docs/performance.md: its commands are understood, its tables are what there is."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import click
+import pytest
+from typer.main import get_command
+
+from deepguard.cli import app
+from deepguard.cli.bench import rows
+from deepguard.density.figures import Figures, Samples
+from deepguard.density.modes import MODES
+from deepguard.model import Source
+from support.pages import ROOT, code, snippets, table
+
+PAGE = ROOT / "docs" / "performance.md"
+NO_SAMPLES = Samples(0, 0, 0, None)
+FIGURES = Figures(
+    calls=1,
+    seconds=60,
+    cpu_ms=1,
+    machine_ms=1,
+    callers_ms=1,
+    memory_mb=1,
+    memory_per_call_mb=None,
+    lag=None,
+    samples={Source.CAMERA: NO_SAMPLES, Source.MICROPHONE: NO_SAMPLES},
+    packets=1,
+    repeated=0,
+    keyframes=0,
+    late_sends=0,
+    lost_calls=0,
+    machine_busy=0.5,
+    stolen=0,
+)
+LINES = [line for one in snippets(PAGE) for line in one.text.splitlines()]
+
+
+def test_it_explains_every_row() -> None:
+    assert [code(row[0])[0] for row in table(PAGE, "row")] == [name for name, _ in rows(FIGURES)]
+    # Where nothing was measured there are the same rows.
+    nothing = replace(FIGURES, cpu_ms=0.0)
+    assert [name for name, _ in rows(nothing)] == [name for name, _ in rows(FIGURES)]
+
+
+def test_it_explains_every_mode() -> None:
+    told = table(PAGE, "mode")
+    assert [code(row[0])[0] for row in told] == list(MODES)
+    for row, mode in zip(told, MODES.values(), strict=True):
+        assert ("speak" in row[1]) is mode.speaks
+        assert ("suspicious" in row[2]) is (mode.name == "suspicious")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_its_commands_are_understood(line: str) -> None:
+    # Read as the command line reads it, and not run.
+    command: Any = get_command(app)
+    arguments = shlex.split(line, comments=True)[1:]
+    context = click.Context(command)
+    while hasattr(command, "get_command"):
+        command = command.get_command(context, arguments.pop(0))
+        assert command is not None, line
+    command.make_context(line, arguments)

@@ -1,0 +1,135 @@
+"""Samples of a gated call are as good, as timely and of the same colours as those of a call decoded as a whole."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from aiortc import RTCPeerConnection
+
+from bench.lively import RATE, Planes, lively_picture, write_y4m
+from bench.quality import MOST_BELOW, Calls, Comparison, colours_apart, compare
+from bench.received import Likeness
+from bench.senders import Answer, aiortc_calls, chromium
+from deepguard.pipeline.receive.rtp import is_rtp
+from deepguard.pipeline.receive.settling import MOST
+
+pytestmark = pytest.mark.slow
+
+FRAMES = 60
+FPS = 0.75
+SAMPLES = 4
+WARM_UP = 3.0
+BITS = 1_500_000
+ANSWER = 1.0
+"""Seconds, at most, from a request for a keyframe to the keyframe; a busy machine's senders are slow."""
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Planes]:
+    return lively_picture(FRAMES)
+
+
+@pytest.fixture(scope="module")
+def picture(frames: list[Planes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("camera") / "picture.y4m"
+    write_y4m(frames, path)
+    return path
+
+
+def from_aiortc(frames: list[Planes], codec: str) -> Calls:
+    @asynccontextmanager
+    async def calls(answers: Sequence[Answer]) -> AsyncIterator[None]:
+        async with aiortc_calls(answers, frames, codec, BITS):
+            yield
+
+    return calls
+
+
+def from_chromium(picture: Path, codec: str) -> Calls:
+    @asynccontextmanager
+    async def calls(answers: Sequence[Answer]) -> AsyncIterator[None]:
+        async with chromium(picture) as page:
+            for answer in answers:
+                await page.call(answer, codec, BITS, whole=True)
+            yield
+
+    return calls
+
+
+def span(found: list[Likeness]) -> float:
+    return found[-1].at - found[0].at
+
+
+def frames_late(found: Comparison) -> float:
+    """How many frames a gated call's samples show less than was there when they were captured, by the other's."""
+    apart: list[float] = []
+    for one in found.sampled:
+        other = min(found.whole, key=lambda each: abs(each.at - one.at))
+        frames = (one.at - other.at) * RATE - (one.number - other.number)
+        apart.append(abs((frames + FRAMES / 2) % FRAMES - FRAMES / 2))
+    return median(apart)
+
+
+def check(found: Comparison) -> None:
+    assert found.below <= MOST_BELOW
+    assert all(abs(apart) < 2 for apart in colours_apart(found))
+    assert {each.width for each in found.sampled} == {each.width for each in found.whole}
+    # Neither drifts: what is late is late by the keyframe's answer and the frames after it, however many were taken.
+    assert abs(span(found.sampled) - span(found.whole)) <= ANSWER + (MOST + 1) / RATE
+    assert frames_late(found) <= ANSWER * RATE / 2
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+async def test_samples_of_an_aiortc_sender(frames: list[Planes], codec: str) -> None:
+    found = await compare(from_aiortc(frames, codec), frames, FPS, SAMPLES, WARM_UP)
+    check(found)
+    assert found.fell_back or found.sampled_packets < found.whole_packets
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+async def test_samples_of_chromium(frames: list[Planes], picture: Path, codec: str) -> None:
+    found = await compare(from_chromium(picture, codec), frames, FPS, SAMPLES, WARM_UP)
+    check(found)
+    assert found.fell_back or found.sampled_packets < found.whole_packets
+
+
+def lose_and_reorder(pc: RTCPeerConnection) -> None:
+    """Lose three packets of media in a hundred, and let as many arrive after two that were sent later."""
+    chance = random.Random(7)
+    for protocol in pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
+        _disturb(protocol, chance)
+
+
+def _disturb(protocol: Any, chance: random.Random) -> None:
+    received = protocol.datagram_received
+    waiting: list[tuple[bytes, tuple[Any, ...]]] = []
+    behind = 0
+
+    def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
+        nonlocal behind
+        if is_rtp(data):
+            if chance.random() < 0.03:
+                return
+            if not waiting and chance.random() < 0.03:
+                waiting.append((data, address))
+                behind = 2
+                return
+        received(data, address)
+        if waiting:
+            behind -= 1
+            if behind == 0:
+                received(*waiting.pop())
+
+    protocol.datagram_received = datagram_received
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+async def test_samples_over_a_path_that_loses_and_reorders(frames: list[Planes], codec: str) -> None:
+    check(await compare(from_aiortc(frames, codec), frames, FPS, SAMPLES, WARM_UP, lose_and_reorder))
