@@ -333,7 +333,7 @@ class Scene:
         screen: As its screen.
         voice: As its microphone.
         arrived: RTP packets that reached this process: those that the kernel dropped did not.
-        log: Level and text of what was logged.
+        log: Level and text of what was logged, by other scenes too that are played at the same time.
         complaints: What the event loop complained of.
     """
 

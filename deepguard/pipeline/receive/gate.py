@@ -80,6 +80,7 @@ class Gate:
         self._changed = changed
         self._sequence = 0
         self._steady = False
+        self._past_mask = 0
         self._resumed: set[int] = set()
         self._seen: asyncio.Future[None] | None = None
 
@@ -146,6 +147,11 @@ class Gate:
         passed = (sequence - self._sequence) & 0xFFFF
         if passed < _HALF:
             self._sequence = sequence
+        if self._past_mask and not sequence & self._past_mask:
+            # It may have waited since before the kernel let the others through, which are no loss.
+            self._counts.packets_held[self.source] += passed if passed < _HALF else 0
+            return not sequence & DECRYPTED
+        self._past_mask = 0
         if self.is_open:
             if (self.quiet or ssrc not in self._resumed) and passed < _HALF:
                 self._counts.packets_held[self.source] += max(0, passed - 1)
@@ -202,6 +208,8 @@ class Gate:
             mask: The process sees those packets whose number has none of these bits.
         """
         if mask != self.mask:
+            # Until a packet comes that it would have dropped, the filter that there was may be the one.
+            self._past_mask = self.mask if mask < self.mask else 0
             self.mask, self._steady = mask, False
 
     def _resume(self, ssrc: int, sequence: int) -> None:

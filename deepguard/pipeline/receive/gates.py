@@ -136,11 +136,13 @@ class Gates:
             return
         now = time.monotonic()
         for gate in self._gates:
-            if (gate.is_open and not gate.quiet) or now - gate.last_seen < self._patience:
+            if gate.is_open and not gate.quiet:
                 self._peeking.discard(gate)
-            elif gate not in self._peeking:
-                # Perhaps there are too few to see any: all are let through until one was seen, and then more of them.
+            elif now - gate.last_seen >= self._patience:
+                # Perhaps there are too few to see any: all are let through until one was seen.
                 self._peeking.add(gate)
+            elif gate in self._peeking:
+                self._peeking.discard(gate)
                 self._masks[gate] >>= 1
         self.changed()
 

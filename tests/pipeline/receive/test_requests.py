@@ -19,7 +19,7 @@ async def ignoring() -> None:
         scene.peer.answers_requests = False
         await scene.until(lambda: scene.counts.fallbacks[Fallback.IGNORED])
         assert scene.counts.keyframes_ignored == 1
-        assert len(scene.logged("answers no request")) == 1
+        assert scene.logged("answers no request")
         # A keyframe that comes by itself is enough.
         scene.peer.send_keyframe()
         held = scene.counts.packets_held[Source.CAMERA]

@@ -32,7 +32,7 @@ async def after_a_flood(level: ReceiveLevel, loss: float) -> Scene:
         await scene.samples(2)
         assert scene.counts.packets_held[Source.CAMERA] - held > 0.9 * PACKETS
         if level is ReceiveLevel.KERNEL:
-            assert scene.arrived[0] - arrived < PACKETS / 40
+            assert scene.arrived[0] - arrived < PACKETS / 20
         assert not scene.counts.fallbacks
         return scene
 
