@@ -127,9 +127,9 @@ async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_th
         for frame in decoder.decode(JitterFrame(packet.data, packet.timestamp)):
             assert isinstance(frame, AudioFrame)
             pcm += b"".join(out.to_ndarray().tobytes() for out in resampler.resample(frame))
-    # The end of what was said is padded.
-    said = sample.data.rstrip(b"\0")
-    assert len(said) > 2 * SECOND
+    said = sample.data.rstrip(b"\0")  # a chunk that speech ends in is filled up
+    said = said[: len(said) // 2 * 2]
+    assert len(said) > SECOND, "half a second at least"
     assert said in pcm
 
 
