@@ -188,7 +188,7 @@ class Camera:
             frames, until = self._frames, time.monotonic() + pause
             while self._keyframes == before and (left := until - time.monotonic()) > 0:
                 await self._wait(left)
-            if self._frames == frames:
+            if self._frames == frames and self._keyframes == before:
                 # Not one frame: the first one waits for a packet that will not come, and all others for that one.
                 self._clip = Clip()
                 self._gate.resume()

@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from aiortc import RTCPeerConnection
+from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 from loguru import logger
 
 from deepguard.pipeline.receive import kernel
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.inlet import Inlet
 from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, abilities, datagrams, receiver_of
+from deepguard.pipeline.receive.layout import TrackLayout
 from deepguard.pipeline.receive.rtp import audio_level, payload_type, sequence_number, ssrc
 
 MASKS = {"audio": 15, "video": 63}
@@ -44,6 +46,13 @@ class Gates:
         self._pc = pc
         self._patience = patience
         self._most = most
+        missing = abilities().missing_datagrams
+        if missing:
+            logger.warning(
+                "This version of aiortc or aioice is not the one that deepguard knows ({}): all packets are decrypted",
+                ", ".join(missing),
+            )
+        self._sees_datagrams = most is not ReceiveLevel.PACKET and not missing
         self._gates: list[Gate] = []
         self._by_kind: dict[int, list[Gate]] = {}
         self._by_ssrc: dict[int, Gate] = {}
@@ -52,7 +61,16 @@ class Gates:
         self._peeking: set[Gate] = set()
         self._sockets: list[Datagrams] = []
         self._dropped: dict[kernel.Dropped, int] = {}
-        self._receivers: list[Receiver] = []
+        self._receivers: dict[Gate, Receiver] = {}
+
+    def open_receiver(self, receiver: RTCRtpReceiver, layout: TrackLayout) -> Receiver:
+        """Look inside of a track's receiver, in the way that suits the gates.
+
+        Args:
+            receiver: The receiver.
+            layout: How its packets look.
+        """
+        return Inlet(receiver, layout.codecs) if self._sees_datagrams else Receiver(receiver)
 
     def put_up(self, gates: Sequence[tuple[Gate, Receiver]]) -> None:
         """Put gates up at the best level there is.
@@ -62,25 +80,19 @@ class Gates:
         """
         for gate, receiver in gates:
             self._gates.append(gate)
-            self._receivers.append(receiver)
+            self._receivers[gate] = receiver
             self._of_receiver[id(receiver.receiver)] = gate
             self._masks[gate] = MASKS["audio" if gate.source.is_audio else "video"]
             for kind in gate.kinds | gate.repair_kinds:
                 self._by_kind.setdefault(kind, []).append(gate)
-        missing = abilities().missing_datagrams
-        if missing:
-            logger.warning(
-                "This version of aioice is not the one that deepguard knows ({}): all packets are decrypted",
-                ", ".join(missing),
-            )
-        if self._most is ReceiveLevel.PACKET or missing:
+        if not self._sees_datagrams:
             for gate, receiver in gates:
                 receiver.hook(_at_packets(gate))
             return
         self.level = ReceiveLevel.DATAGRAM
         self._sockets = list(datagrams(self._pc))
         for socket in self._sockets:
-            socket.hook(self._at_datagrams(socket))
+            socket.hook(self._is_aiortcs)
         if self._most is ReceiveLevel.KERNEL and all(_takes_filter(socket) for socket in self._sockets):
             self.level = ReceiveLevel.KERNEL
             self.changed()
@@ -89,7 +101,7 @@ class Gates:
         """Let go of the connection: it is as if there had been no gates."""
         for socket in self._sockets:
             socket.let_go()
-        for receiver in self._receivers:
+        for receiver in self._receivers.values():
             receiver.let_go()
         if self.level is ReceiveLevel.KERNEL:
             self._drop({})
@@ -157,23 +169,23 @@ class Gates:
                 self._by_ssrc[source] = gate
         return gate if gate is not None and (kind in gate.kinds or kind in gate.repair_kinds) else None
 
-    def _at_datagrams(self, socket: Datagrams) -> Callable[[bytes], bool]:
-        def takes(data: bytes) -> bool:
-            kind, source = payload_type(data), ssrc(data)
-            gate = self._gate_of(kind, source)
-            if gate is None:
-                return True
-            sequence = sequence_number(data)
-            if not gate.admit(kind, sequence, source):
-                return False
-            if gate.level_id is None or not gate.is_open:
-                return True
-            through = gate.sift(data, sequence, source, audio_level(data, gate.level_id))
-            for earlier in through[:-1]:
-                socket.give(earlier)
-            return bool(through)
-
-        return takes
+    def _is_aiortcs(self, data: bytes) -> bool:
+        """Take a packet, if it is one of a track; what is nobody's is left to aiortc."""
+        kind, source = payload_type(data), ssrc(data)
+        gate = self._gate_of(kind, source)
+        if gate is None:
+            return True
+        receiver, sequence = self._receivers[gate], sequence_number(data)
+        if not gate.admit(kind, sequence, source):
+            return False
+        if not gate.is_open:
+            receiver.decrypted(data)
+        elif gate.level_id is None:
+            receiver.put(data)
+        else:
+            for each in gate.sift(data, sequence, source, audio_level(data, gate.level_id)):
+                receiver.put(each)
+        return False
 
 
 def _takes_filter(socket: Datagrams) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
+import pylibsrtp
 from aioice.ice import StunProtocol
 from aiortc import (
     RTCCertificate,
@@ -83,7 +84,7 @@ def abilities() -> Abilities:
     }
     wrong = [name for name, kind in kinds.items() if not isinstance(getattr(receiver, name, None), kind)]
     wrong += [name for name in (_ESTIMATOR, _OWN_SSRC) if not hasattr(receiver, name)]
-    for name in ("_handle_rtp_packet", "_send_rtcp", "_send_rtcp_pli"):
+    for name in ("_handle_rtp_packet", "_send_rtcp", "_send_rtcp_nack", "_send_rtcp_pli"):
         if not callable(getattr(receiver, name, None)):
             wrong.append(name)
     if not isinstance(getattr(RemoteStreamTrack("video"), _DECODED, None), asyncio.Queue):
@@ -96,11 +97,11 @@ def abilities() -> Abilities:
     ]
     ice = getattr(dtls.transport, "_connection", None)
     lost = [] if ice is not None else ["RTCIceTransport._connection"]
-    lost += [
-        f"aioice.Connection.{name}" for name in ("_protocols", "data_received") if ice is None or not hasattr(ice, name)
-    ]
+    lost += [f"aioice.Connection.{name}" for name in ("_protocols",) if ice is None or not hasattr(ice, name)]
     if not callable(getattr(StunProtocol, "datagram_received", None)):
         lost.append("aioice.StunProtocol.datagram_received")
+    if not hasattr(dtls, "_rx_srtp"):
+        lost.append("RTCDtlsTransport._rx_srtp")
     if not isinstance(getattr(getattr(dtls, "_rtp_router", None), "ssrc_table", None), dict):
         lost.append("RTCDtlsTransport._rtp_router.ssrc_table")
     return Abilities(tuple(wrong), tuple(lost))
@@ -127,6 +128,11 @@ class Receiver:
         self._handle = receiver._handle_rtp_packet
 
     @property
+    def is_video(self) -> bool:
+        """Whether it receives pictures."""
+        return getattr(self.receiver, _NACKS) is not None
+
+    @property
     def takes(self) -> bool:
         """Whether packets are put together into frames; those of one that does not are decrypted and let go."""
         return self.receiver._enabled
@@ -134,6 +140,14 @@ class Receiver:
     @takes.setter
     def takes(self, takes: bool) -> None:
         self.receiver._enabled = takes
+
+    def put(self, datagram: bytes) -> None:
+        """Take the next packet in, as it came; for those that see datagrams.
+
+        Args:
+            datagram: An encrypted RTP packet, untrusted.
+        """
+        raise NotImplementedError
 
     def tap(self, take: Callable[[EncodedFrame], None], ended: Callable[[], None]) -> None:
         """Take every encoded frame instead of the decoder.
@@ -178,8 +192,7 @@ class Receiver:
 
     def start_over(self) -> None:
         """Forget what packets came: those that come next follow upon a gap that nobody is to fill."""
-        video = getattr(self.receiver, _NACKS) is not None
-        if video:
+        if self.is_video:
             setattr(self.receiver, _JITTER_BUFFER, JitterBuffer(_CAPACITY, is_video=True))
             setattr(self.receiver, _NACKS, NackGenerator())
         else:
@@ -206,6 +219,40 @@ class Receiver:
         statistics.max_seq = sequence
         statistics.base_seq = sequence - known + 1
 
+    def decrypted(self, datagram: bytes) -> bytes | None:
+        """Decrypt a packet, and take note of its number.
+
+        Args:
+            datagram: As it came.
+
+        Returns:
+            The packet; None when it is not the sender's, or came before.
+        """
+        session = self.receiver.transport._rx_srtp
+        if session is None:
+            return None
+        try:
+            return session.unprotect(datagram)
+        except pylibsrtp.Error:
+            return None
+
+    def note(self, ssrc: int, packet: Numbered, clock_rate: int) -> None:
+        """Note a packet for what is reported to the sender."""
+        streams: dict[int, StreamStatistics] = getattr(self.receiver, _STATISTICS)
+        statistics = streams.get(ssrc)
+        if statistics is None:
+            statistics = streams[ssrc] = StreamStatistics(clock_rate)
+        statistics.add(packet)  # type: ignore[arg-type]
+
+    def missing_before(self, packet: Numbered) -> list[int]:
+        """The numbers of packets that are missing, when a packet shows that more are than were known."""
+        nacks: NackGenerator = getattr(self.receiver, _NACKS)
+        return sorted(nacks.missing) if nacks.add(packet) else []  # type: ignore[arg-type]
+
+    async def ask_again(self, ssrc: int, missing: list[int]) -> None:
+        """Have packets sent again (RFC 4585, 6.2.1)."""
+        await self.receiver._send_rtcp_nack(ssrc, missing)
+
     def stop_estimating(self) -> None:
         """No bandwidth is estimated any more: what is let through says nothing of the path."""
         setattr(self.receiver, _ESTIMATOR, None)
@@ -220,6 +267,13 @@ class Receiver:
         if own is not None:
             fci = pack_remb_fci(bits_per_second, ssrcs)
             await self.receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci))
+
+
+class Numbered(NamedTuple):
+    """A packet, as far as aiortc's reports need it; the names are aiortc's."""
+
+    sequence_number: int
+    timestamp: int
 
 
 class _Tap(queue.Queue[Any]):
@@ -254,12 +308,10 @@ class _JitterFrame(NamedTuple):
 class Datagrams:
     """One socket of an ICE connection, seen from inside."""
 
-    def __init__(self, ice: Any, protocol: Any) -> None:
+    def __init__(self, protocol: Any) -> None:
         """Look inside; changes nothing yet."""
-        self._ice = ice
         self._protocol = protocol
-        self._component = protocol.local_candidate.component
-        self._takes: Callable[[bytes], bool] | None = None
+        self._passes: Callable[[bytes], bool] | None = None
 
     @property
     def descriptor(self) -> int | None:
@@ -272,31 +324,24 @@ class Datagrams:
         socket = self._protocol.transport.get_extra_info("socket")
         return socket.fileno() if socket is not None else None
 
-    def hook(self, takes: Callable[[bytes], bool]) -> None:
-        """See each RTP packet before it is decrypted.
+    def hook(self, passes: Callable[[bytes], bool]) -> None:
+        """See each RTP packet as it comes.
 
         Args:
-            takes: Given an RTP packet; False holds it back.
+            passes: Given an RTP packet; whether aiortc is to have it too.
         """
         received = self._protocol.datagram_received
-        self._takes = takes
+        self._passes = passes
 
         def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
-            if not is_rtp(data):
+            if self._passes is None or not is_rtp(data) or self._passes(data):
                 received(data, address)
-            elif self._takes is None or self._takes(data):
-                # Not by way of what looks whether it is STUN: that costs as much as everything before it.
-                self.give(data)
 
         self._protocol.datagram_received = datagram_received
 
     def let_go(self) -> None:
         """See no datagram any more."""
-        self._takes = None
-
-    def give(self, data: bytes) -> None:
-        """Let a datagram through that was held back."""
-        self._ice.data_received(data, self._component)
+        self._passes = None
 
 
 def datagrams(pc: RTCPeerConnection) -> Iterator[Datagrams]:
@@ -304,7 +349,7 @@ def datagrams(pc: RTCPeerConnection) -> Iterator[Datagrams]:
     ices = {id(ice): ice for ice in (each.receiver.transport.transport._connection for each in pc.getTransceivers())}
     for ice in ices.values():
         for protocol in ice._protocols:
-            yield Datagrams(ice, protocol)
+            yield Datagrams(protocol)
 
 
 def receiver_of(pc: RTCPeerConnection, ssrc: int) -> object | None:

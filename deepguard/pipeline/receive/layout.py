@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiortc import RTCPeerConnection
 from aiortc.codecs import is_rtx
-from aiortc.sdp import MediaDescription, SessionDescription
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.sdp import SessionDescription
 
 from deepguard.model import Source
 from deepguard.pipeline.receive.rtp import AUDIO_LEVEL
@@ -20,16 +22,24 @@ class TrackLayout:
     """How a track's packets are told from others.
 
     Attributes:
-        kinds: Payload types of its media.
-        repair_kinds: Payload types of its retransmissions.
+        codecs: What it may be encoded with, by payload type; retransmissions are among them.
         level_id: Id of the header extension that tells how loud a packet is; None when there is none.
         ssrcs: The streams that the sender announced for it.
     """
 
-    kinds: frozenset[int]
-    repair_kinds: frozenset[int]
+    codecs: Mapping[int, RTCRtpCodecParameters]
     level_id: int | None
     ssrcs: frozenset[int]
+
+    @property
+    def kinds(self) -> frozenset[int]:
+        """Payload types of its media."""
+        return frozenset(kind for kind, codec in self.codecs.items() if not is_rtx(codec))
+
+    @property
+    def repair_kinds(self) -> frozenset[int]:
+        """Payload types of its retransmissions."""
+        return frozenset(kind for kind, codec in self.codecs.items() if is_rtx(codec))
 
 
 def layouts_of(pc: RTCPeerConnection) -> dict[Source, TrackLayout]:
@@ -46,17 +56,11 @@ def layouts_of(pc: RTCPeerConnection) -> dict[Source, TrackLayout]:
         if ours is None or theirs is None or ours.kind not in ("audio", "video"):
             continue
         found[source] = TrackLayout(
-            _types(ours, repair=False),
-            _types(ours, repair=True),
+            {each.payloadType: each for each in ours.rtp.codecs if each.payloadType is not None},
             next((each.id for each in ours.rtp.headerExtensions if each.uri == AUDIO_LEVEL), None),
             frozenset(each.ssrc for each in theirs.ssrc),
         )
     return found
-
-
-def _types(media: MediaDescription, *, repair: bool) -> frozenset[int]:
-    codecs = media.rtp.codecs
-    return frozenset(each.payloadType for each in codecs if each.payloadType is not None and is_rtx(each) is repair)
 
 
 __all__ = ["ORDER", "TrackLayout", "layouts_of"]

@@ -21,6 +21,7 @@ from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.hearing import Ear, Heard, Packet, Sound, SpeechStarted
+from deepguard.pipeline.receive.internals import EncodedFrame
 from deepguard.pipeline.receive.silence import LOUD
 
 BATCH_SECONDS = 0.2
@@ -115,7 +116,7 @@ class Microphone:
             await self._hear()
 
     async def _hear(self) -> None:
-        packets, self._packets = self._packets, []
+        packets, self._packets = in_order(self._packets), []
         until = self._came if packets else time.time()
         said_silent = self._gate is not None and self._gate.hold is not None and self._gate.hold.checking
         heard = await asyncio.get_running_loop().run_in_executor(encoder_threads(), self._ear.hear, packets, until)
@@ -169,6 +170,15 @@ class Microphone:
                 return
         if self._ended:
             raise MediaStreamError
+
+
+def in_order(packets: list[Packet]) -> list[Packet]:
+    """Packets in the order in which they were sent, however the network brought them."""
+    if not packets or not isinstance(packets[0], EncodedFrame):
+        return packets
+    first = packets[0].timestamp
+    # Timestamps begin anew after 32 bits.
+    return sorted(packets, key=lambda packet: (packet.timestamp - first + 2**31) & 0xFFFFFFFF)  # type: ignore[union-attr]
 
 
 __all__ = ["Microphone"]

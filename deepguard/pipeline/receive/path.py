@@ -155,7 +155,7 @@ class ReceivePath:
             track, layout = self._follow(source), layouts.get(source)
             if track is None or layout is None:
                 continue
-            receiver = Receiver(transceivers[source].receiver)
+            receiver = gates.open_receiver(transceivers[source].receiver, layout)
             gate = Gate(
                 source,
                 receiver,

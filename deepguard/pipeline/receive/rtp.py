@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import NamedTuple
+
 HEADER_SIZE = 12
+_HEADER = Struct("!BBHII")
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """RFC 6464."""
 
@@ -77,4 +81,57 @@ def _extension(data: bytes, wanted: int) -> int | None:
     return None
 
 
-__all__ = ["AUDIO_LEVEL", "HEADER_SIZE", "audio_level", "is_rtp", "payload_type", "sequence_number", "ssrc"]
+class RtpPacket(NamedTuple):
+    """A packet that was decrypted.
+
+    Attributes:
+        kind: Its payload type.
+        marked: Whether the marker bit is set.
+        sequence: Its number, from 0 to 65535.
+        timestamp: From 0 to 2**32 - 1.
+        ssrc: Its stream.
+        payload: What it carries, without padding.
+    """
+
+    kind: int
+    marked: bool
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
+def packet_of(data: bytes) -> RtpPacket | None:
+    """Read a packet.
+
+    Args:
+        data: Decrypted, and that much trusted; it begins as ``is_rtp`` says.
+
+    Returns:
+        The packet; None when it is broken.
+    """
+    first, kind, sequence, timestamp, source = _HEADER.unpack_from(data)
+    begin = HEADER_SIZE + 4 * (first & 0x0F)
+    end = len(data)
+    if first & 0x10:
+        if end < begin + 4:
+            return None
+        begin += 4 + 4 * (data[begin + 2] << 8 | data[begin + 3])
+    if first & 0x20:
+        end -= data[-1]
+    if end < begin:
+        return None
+    return RtpPacket(kind & 0x7F, kind > 127, sequence, timestamp, source, data[begin:end])
+
+
+__all__ = [
+    "AUDIO_LEVEL",
+    "HEADER_SIZE",
+    "RtpPacket",
+    "audio_level",
+    "is_rtp",
+    "packet_of",
+    "payload_type",
+    "sequence_number",
+    "ssrc",
+]

@@ -1,0 +1,132 @@
+"""From datagrams to encoded frames, past aiortc's own way, which costs some four times as much a packet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from aiortc import RTCRtpReceiver
+from aiortc.codecs import depayload, is_rtx
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
+from deepguard.pipeline.receive.internals import EncodedFrame, Numbered, Receiver
+from deepguard.pipeline.receive.rtp import packet_of
+
+
+class Inlet(Receiver):
+    """A receiver whose packets are decrypted and put together here.
+
+    aiortc goes on to send its reports, from what is noted here.
+    """
+
+    def __init__(self, receiver: RTCRtpReceiver, codecs: Mapping[int, RTCRtpCodecParameters]) -> None:
+        """Begin with no packet.
+
+        Args:
+            receiver: The receiver that is gone around.
+            codecs: What was negotiated, by payload type.
+        """
+        super().__init__(receiver)
+        # What is not known to be this track's is aiortc's to decrypt, and nobody's to decode.
+        receiver._enabled = False
+        self._taking = False
+        self._codecs = codecs
+        self._frames = FrameAssembler() if self.is_video else None
+        self._take: Callable[[EncodedFrame], None] | None = None
+        self._timestamp: int | None = None
+        self._passed = 0
+        self._asking: set[asyncio.Task[None]] = set()
+
+    @property
+    def takes(self) -> bool:
+        """Whether packets are put together into frames."""
+        return self._taking
+
+    @takes.setter
+    def takes(self, takes: bool) -> None:
+        self._taking = takes
+
+    def tap(self, take: Callable[[EncodedFrame], None], ended: Callable[[], None]) -> None:
+        """Take every encoded frame.
+
+        Args:
+            take: Called with each in order, in the event loop's thread.
+            ended: Called when there will be no more.
+        """
+        self._take = take
+        super().tap(take, ended)
+
+    def let_go(self) -> None:
+        """Be as if nobody had looked inside."""
+        self._take = None
+        for task in self._asking:
+            task.cancel()
+        super().let_go()
+
+    def start_over(self) -> None:
+        """Forget what packets came: those that come next follow upon a gap that nobody is to fill."""
+        super().start_over()
+        if self._frames is not None:
+            self._frames.start_over()
+
+    def put(self, datagram: bytes) -> None:
+        """Take the next packet in, as it came.
+
+        Args:
+            datagram: An encrypted RTP packet, untrusted.
+        """
+        data = self.decrypted(datagram)
+        packet = packet_of(data) if data is not None else None
+        if packet is None or not self._taking or self._take is None:
+            return
+        codec = self._codecs.get(packet.kind)
+        if codec is None:
+            return
+        sequence, payload = packet.sequence, packet.payload
+        self.note(packet.ssrc, Numbered(sequence, packet.timestamp), codec.clockRate)
+        if is_rtx(codec):
+            # A packet that is sent again carries its own number before what it carried (RFC 4588).
+            apt = codec.parameters.get("apt")
+            codec = self._codecs.get(apt) if isinstance(apt, int) else None
+            if codec is None or len(payload) < 2:
+                return
+            sequence, payload = payload[0] << 8 | payload[1], payload[2:]
+        if self._frames is None:
+            if payload:
+                self._take(EncodedFrame(codec, payload, packet.timestamp))
+            return
+        if missing := self.missing_before(Numbered(sequence, packet.timestamp)):
+            task = asyncio.create_task(self.ask_again(packet.ssrc, missing))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        self._assemble(self._frames, codec, sequence, packet.timestamp, payload, ends=packet.marked)
+
+    def _assemble(
+        self,
+        frames: FrameAssembler,
+        codec: RTCRtpCodecParameters,
+        sequence: int,
+        timestamp: int,
+        payload: bytes,
+        *,
+        ends: bool,
+    ) -> None:
+        try:
+            data = depayload(codec, payload) if payload else b""
+        except ValueError:
+            data = b""  # broken: the decoder will say so of the frame
+        starts = starts_frame(codec.name, payload)
+        for whole in frames.add(sequence, timestamp, data, starts=starts, ends=ends):
+            if self._take is not None:
+                self._take(EncodedFrame(codec, whole.data, self._unrolled(whole.timestamp)))
+
+    def _unrolled(self, timestamp: int) -> int:
+        """A timestamp that goes on where RTP's 32 bits begin anew."""
+        if self._timestamp is not None:
+            self._passed += ((timestamp - self._timestamp + 2**31) & 0xFFFFFFFF) - 2**31
+        self._timestamp = timestamp
+        return self._passed
+
+
+__all__ = ["Inlet"]
