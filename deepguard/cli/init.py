@@ -25,6 +25,7 @@ video:
   format: jpeg            # or webp
   # max_edge: 1280        # pixels; larger pictures are scaled down
   screen: false           # true: sample a shared screen, too
+  decode: sampled         # of a WebRTC call: what samples need; all: everything (docs/performance.md)
 
 audio:
   sample_rate: 16000      # Hz

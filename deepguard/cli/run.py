@@ -17,6 +17,7 @@ from deepguard.config.finding import find_config
 from deepguard.logs import LogFormat, configure_logs
 from deepguard.plugins import PluginHost
 from deepguard.server.bind import PortTakenError, bind
+from deepguard.server.files import allow_many_files
 
 if TYPE_CHECKING:
     from deepguard.runtime import Runtime
@@ -53,6 +54,7 @@ def run(
     from deepguard.server.serve import serve
 
     runtime = Runtime(checked.model_copy(update={"server": server}), plugins)
+    allow_many_files()
     loop.run(serve(runtime, sockets, lambda: announce(runtime, _url(server.host, sockets), log_format)))
 
 

@@ -16,12 +16,13 @@ from loguru import logger
 
 from deepguard.density.caller import Caller, Tracks
 from deepguard.density.errors import DensityError
-from deepguard.density.lines import allow_many_files, answer_lines
+from deepguard.density.lines import answer_lines
 from deepguard.density.media import Sound, make_clip, make_silence, make_speech
 from deepguard.density.pacer import Pacer
 from deepguard.density.packets import payloads_of
 from deepguard.density.streams import Counts, Payloads
 from deepguard.logs import LogFormat, configure_logs
+from deepguard.server.files import allow_many_files
 
 AT_ONCE = 4
 """Calls that are being connected at the same time."""

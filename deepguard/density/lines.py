@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -54,10 +53,4 @@ async def answer_lines(answer: Answer) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def allow_many_files() -> None:
-    """Take as many file descriptors as the system gives: each call needs a few."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-__all__ = ["LONGEST", "allow_many_files", "answer_lines"]
+__all__ = ["LONGEST", "answer_lines"]

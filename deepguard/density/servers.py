@@ -20,12 +20,13 @@ from loguru import logger
 from deepguard.density.baseline import serve_baseline
 from deepguard.density.errors import DensityError
 from deepguard.density.guarded import serve_guarded
-from deepguard.density.lines import allow_many_files, answer_lines
+from deepguard.density.lines import answer_lines
 from deepguard.density.modes import MODES, Mode
 from deepguard.density.noting import Arrivals, LoopProbe
 from deepguard.logs import LogFormat, configure_logs
 from deepguard.model import Source
 from deepguard.server import loop
+from deepguard.server.files import allow_many_files
 
 
 class Served:

@@ -8,7 +8,13 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PARTS_OF = {"annotated-types": "pydantic", "pydantic-core": "pydantic", "starlette": "fastapi", "yarl": "aiohttp"}
+PARTS_OF = {
+    "aioice": "aiortc",
+    "annotated-types": "pydantic",
+    "pydantic-core": "pydantic",
+    "starlette": "fastapi",
+    "yarl": "aiohttp",
+}
 """Distributions that are the floor of a declared one, and are imported for a name that it does not hand on."""
 
 

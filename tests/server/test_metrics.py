@@ -46,7 +46,7 @@ async def scraped(http: aiohttp.ClientSession) -> Values:
     families = list(read_text(text))
     for family in families:
         assert family.documentation, family.name
-        assert family.type in ("gauge", "counter"), family.name
+        assert family.type in ("gauge", "counter", "histogram"), family.name
     return {
         (sample.name, sample.labels.get("notifier", "")): sample.value
         for family in families
