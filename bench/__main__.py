@@ -16,6 +16,7 @@ from rich.console import Console
 from bench.results import Row, report, table
 
 BENCHES = {
+    "churn": "what calls leave behind that were opened and closed",
     "not_due": "what a frame that is not due costs",
     "due": "how long a due frame holds the event loop",
     "hearing": "what it costs to hear a microphone",

@@ -19,6 +19,7 @@ from bench.stats import percentile
 ROOT = Path(__file__).parents[2]
 
 FEW = {
+    "churn": {"calls": 2},
     "not_due": {"rounds": 2, "frames": 5},
     "due": {"frames": 2},
     "hearing": {"rounds": 1, "seconds": 0.6, "ears": 5},

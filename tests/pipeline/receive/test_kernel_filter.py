@@ -138,3 +138,35 @@ def test_other_platforms_have_no_filters(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(kernel.sys, "platform", "darwin")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, pytest.raises(KernelFilterError, match="only Linux"):
         attach(one.fileno(), {Dropped(96): 63})
+
+
+def with_level(level: int | None, *others: tuple[int, bytes], sequence: int = 1) -> bytes:
+    """A packet with header extensions, the audio level (id 2) as the last of them."""
+    told = [*others, *([(2, bytes([level]))] if level is not None else [])]
+    extensions = b"".join(bytes([number << 4 | len(data) - 1]) + data for number, data in told)
+    extensions += bytes(-len(extensions) % 4)
+    header = rtp(96, sequence, first=0x90)[:12]
+    return header + struct.pack("!HH", 0xBEDE, len(extensions) // 4) + extensions + b"secret"
+
+
+@linux
+def test_what_says_that_it_is_quiet_is_dropped_and_what_says_nothing_passes(line: Line) -> None:
+    attach(line.near.fileno(), {Dropped(96, level_id=2, quieter=75): 15})
+    before = [(1, b"0"), (3, b"abc"), (4, b"xy")]
+    for count in range(len(before) + 1):
+        others = before[:count]
+        for level in range(256):
+            passes = (level & 0x7F) < 75
+            data = with_level(level, *others)
+            assert line.pass_on([data]) == ([data] if passes else []), (count, level)
+    silent = with_level(127, sequence=16)
+    passing = [
+        silent,  # one in sixteen
+        with_level(None, (1, b"0")),
+        with_level(127, *before, (5, b"z")),  # too far behind for a program without loops
+        rtp(96, 1),
+        rtp(97, 1),
+        with_level(127)[:1].replace(b"\x90", b"\x91") + with_level(127)[1:],  # a contributing source
+        with_level(127).replace(b"\xbe\xde", b"\x10\x00"),
+    ]
+    assert line.pass_on(passing) == passing
