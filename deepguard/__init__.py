@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         EventType,
     )
     from deepguard.pipeline.processor import DeepfakeGuardProcessor
+    from deepguard.pipeline.receive.path import ReceivePath
     from deepguard.policy.machine import ThresholdPolicy
     from deepguard.runtime import Runtime
     from deepguard.text import level_words, one_line
@@ -117,6 +118,7 @@ _HOMES = {
         "EventType",
     ),
     "deepguard.pipeline.processor": ("DeepfakeGuardProcessor",),
+    "deepguard.pipeline.receive.path": ("ReceivePath",),
     "deepguard.policy.machine": ("ThresholdPolicy",),
     "deepguard.net": ("is_loopback",),
     "deepguard.runtime": ("Runtime",),
@@ -168,6 +170,7 @@ __all__ = [
     "PluginError",
     "Policy",
     "PolicyStep",
+    "ReceivePath",
     "Resolution",
     "Runtime",
     "Sample",

@@ -17,6 +17,7 @@ from deepguard.guard.guard import Guard
 from deepguard.guard.tasks import end_tasks
 from deepguard.model import Call, Source
 from deepguard.pipeline.messages import send_in_call_messages
+from deepguard.pipeline.receive.connection import stop_senders
 from deepguard.pipeline.receive.path import ReceivePath
 from deepguard.pipeline.worker import new_transport, new_worker
 from deepguard.runtime import Runtime
@@ -150,6 +151,7 @@ class GuardedCall:
         @transport.event_handler("on_client_connected")
         async def on_client_connected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
             self._connected.set()
+            await stop_senders(self._connection.pc)
             await self._path.attach()
 
         @transport.event_handler("on_client_disconnected")

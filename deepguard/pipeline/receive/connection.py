@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiortc import RTCPeerConnection
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 
 
@@ -17,4 +18,17 @@ class ReceiveOnlyConnection(SmallWebRTCConnection):
             transceiver.direction = "recvonly"
 
 
-__all__ = ["ReceiveOnlyConnection"]
+async def stop_senders(pc: RTCPeerConnection) -> None:
+    """End what would send, where an answer said that something may be sent and nothing is.
+
+    A sender without a track looks for one fifty times a second.
+
+    Args:
+        pc: Connected, and answered by somebody else.
+    """
+    for sender in pc.getSenders():
+        if sender.track is None:
+            await sender.stop()
+
+
+__all__ = ["ReceiveOnlyConnection", "stop_senders"]

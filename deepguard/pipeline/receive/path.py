@@ -44,8 +44,8 @@ class ReceivePath:
         participant_id: str,
         connection: SmallWebRTCConnection,
         *,
-        sources: Collection[Source],
-        counts: ReceiveCounts,
+        sources: Collection[Source] = (Source.CAMERA, Source.MICROPHONE),
+        counts: ReceiveCounts | None = None,
         decode_all: bool = False,
         media_timeout: float = 3.0,
         most: ReceiveLevel = ReceiveLevel.KERNEL,
@@ -57,7 +57,7 @@ class ReceivePath:
             participant_id: Whose connection it is.
             connection: The connection. Nobody else may read the tracks of ``sources``.
             sources: Which tracks to take.
-            counts: What is counted.
+            counts: What is counted; default: counts of its own.
             decode_all: Whether all of the pictures are to be decoded, whatever it costs.
             media_timeout: Seconds without packets after which a track counts as off.
             most: The earliest level that is tried.
@@ -67,7 +67,7 @@ class ReceivePath:
         self._participant_id = participant_id
         self._connection = connection
         self._sources = frozenset(sources)
-        self._counts = counts
+        self._counts = counts or ReceiveCounts()
         self._decode_all = decode_all
         self._patience = media_timeout / 3
         self._most = most
