@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import click
 import pytest
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
 from typer.main import get_command
 
+from deepguard import ReceivePath
 from deepguard.cli import app
 from deepguard.cli.bench import rows
 from deepguard.density.figures import Figures, Samples
 from deepguard.density.modes import MODES
 from deepguard.model import Source
+from support.detectors import AnsweringDetector, new_guard
 from support.pages import ROOT, code, snippets, table
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -37,7 +44,7 @@ FIGURES = Figures(
     machine_busy=0.5,
     stolen=0,
 )
-LINES = [line for one in snippets(PAGE) for line in one.text.splitlines()]
+LINES = [line for one in snippets(PAGE) if one.language == "bash" for line in one.text.splitlines()]
 
 
 def test_it_explains_every_row() -> None:
@@ -53,6 +60,25 @@ def test_it_explains_every_mode() -> None:
     for row, mode in zip(told, MODES.values(), strict=True):
         assert ("speak" in row[1]) is mode.speaks
         assert ("suspicious" in row[2]) is (mode.name == "suspicious")
+
+
+async def test_a_pipeline_of_ones_own_is_fed_as_it_says() -> None:
+    (shown,) = [one.text for one in snippets(PAGE) if one.language == "python"]
+    connection = SmallWebRTCConnection()
+    guard = new_guard(AnsweringDetector())
+    names: dict[str, Any] = {
+        "guard": guard,
+        "connection": connection,
+        "transport": SmallWebRTCTransport(connection, TransportParams()),
+    }
+    program = compile(shown, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    running = FunctionType(program, names)()
+    assert running is not None
+    await running
+    assert isinstance(names["path"], ReceivePath)
+    # It was closed: connected late, it takes nothing any more.
+    await names["on_client_connected"](names["transport"], connection)
+    assert names["path"].level is None
 
 
 @pytest.mark.parametrize("line", LINES)
