@@ -68,21 +68,11 @@ class GuardedCall:
         self.over = False
         self.guard: Guard = runtime.new_guard(call)
         self._runtime = runtime
-        self._connection = connection
+        self._connection: SmallWebRTCConnection | None = connection
         self._participant_id = participant_of(call)
         self._in_call_messages = in_call_messages
         self._connected = asyncio.Event()
         self._restarted = asyncio.Event()
-        config = runtime.config
-        self._path = ReceivePath(
-            self.guard,
-            self._participant_id,
-            connection,
-            sources={Source.CAMERA, Source.MICROPHONE} | ({Source.SCREEN} if config.video.screen else set()),
-            counts=runtime.receive_counts,
-            decode_all=config.video.decode == "all",
-            media_timeout=config.coverage.media_timeout,
-        )
         self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
 
     def reconnecting(self) -> None:
@@ -100,13 +90,19 @@ class GuardedCall:
 
         Returns:
             Why it ended.
+
+        Raises:
+            RuntimeError: It was run before.
         """
+        connection, self._connection = self._connection, None
+        if connection is None:
+            raise RuntimeError("a call runs once")
         log = logger.bind(call=self.call.id)
         log.info("Call {} of {} begins", self.call.id, self._participant_id)
         end = FAILED
         try:
             await self.guard.start()
-            end = await self._run_pipeline()
+            end = await self._run_pipeline(connection)
         except Exception:  # noqa: BLE001 - one call's failure is this call's end, and nobody else's
             log.opt(exception=True).error("Call {} failed", self.call.id)
         finally:
@@ -117,13 +113,15 @@ class GuardedCall:
             finally:
                 self._runtime.forget(self.call.id)
                 self.over = True
-                await self._connection.disconnect()
+                # Nothing here holds it, or its pipeline, any longer: the guard is kept for those who look at the end.
+                await connection.disconnect()
             log.info("Call {} ended: {}", self.call.id, end.text)
         return end
 
-    async def _run_pipeline(self) -> CallEnd:
-        transport = new_transport(self._connection)
-        self._listen(transport)
+    async def _run_pipeline(self, connection: SmallWebRTCConnection) -> CallEnd:
+        transport = new_transport(connection)
+        path = self._new_path(connection)
+        self._listen(connection, transport, path)
         worker = new_worker(transport)
         runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
         await runner.add_workers(worker)
@@ -140,25 +138,39 @@ class GuardedCall:
             running.result()  # raises what the pipeline failed with
             return FAILED
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PIPELINE_STOP_SECONDS):
-                    await runner.cancel()
-                    await asyncio.wait({running})
-            await self._path.close()
-            await end_tasks(owned)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PIPELINE_STOP_SECONDS):
+                        await runner.cancel()
+                        await asyncio.wait({running})
+            finally:
+                await path.close()
+                await end_tasks(owned)
 
-    def _listen(self, transport: SmallWebRTCTransport) -> None:
+    def _new_path(self, connection: SmallWebRTCConnection) -> ReceivePath:
+        config = self._runtime.config
+        return ReceivePath(
+            self.guard,
+            self._participant_id,
+            connection,
+            sources={Source.CAMERA, Source.MICROPHONE} | ({Source.SCREEN} if config.video.screen else set()),
+            counts=self._runtime.receive_counts,
+            decode_all=config.video.decode == "all",
+            media_timeout=config.coverage.media_timeout,
+        )
+
+    def _listen(self, connection: SmallWebRTCConnection, transport: SmallWebRTCTransport, path: ReceivePath) -> None:
         @transport.event_handler("on_client_connected")
         async def on_client_connected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
             self._connected.set()
-            await stop_senders(self._connection.pc)
-            await self._path.attach()
+            await stop_senders(connection.pc)
+            await path.attach()
 
         @transport.event_handler("on_client_disconnected")
         async def on_client_disconnected(_transport: SmallWebRTCTransport, _client: SmallWebRTCConnection) -> None:
             self.end(LEFT)
 
-        @self._connection.event_handler("track-status")
+        @connection.event_handler("track-status")
         async def on_track_status(_connection: SmallWebRTCConnection, index: int, enabled: bool) -> None:
             source = {0: Source.MICROPHONE, 1: Source.CAMERA, 2: Source.SCREEN}.get(index)
             if source is not None:
