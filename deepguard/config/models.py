@@ -37,8 +37,8 @@ class VideoParams(Section):
     screen: bool = Field(default=False, description="Also sample a shared screen.")
     decode: Literal["sampled", "all"] = Field(
         default="sampled",
-        description="What is decoded of a WebRTC call's pictures: what samples need, or all of it, which costs some "
-        "thirty times as much.",
+        description="What is decoded of a WebRTC call's pictures: what samples need, or all of it, which costs "
+        "several times as much CPU.",
     )
 
 

@@ -12,6 +12,7 @@ PARTS_OF = {
     "aioice": "aiortc",
     "annotated-types": "pydantic",
     "pydantic-core": "pydantic",
+    "pylibsrtp": "aiortc",
     "starlette": "fastapi",
     "yarl": "aiohttp",
 }
