@@ -36,6 +36,11 @@ def receive_metrics(counts: ReceiveCounts) -> Iterator[Metric]:
     for name, text, value in (
         ("deepguard_keyframes_asked", "Requests for a keyframe, repeated ones too.", counts.keyframes_asked),
         ("deepguard_keyframes_came", "Keyframes that answered one.", counts.keyframes_came),
+        (
+            "deepguard_keyframes_ignored",
+            "Times that a sender did not answer, however often it was asked.",
+            counts.keyframes_ignored,
+        ),
         ("deepguard_pictures_undecodable", "Pictures that could not be decoded.", counts.undecodable),
         (
             "deepguard_microphones_distrusted",
