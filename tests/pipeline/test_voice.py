@@ -165,6 +165,8 @@ from deepguard.pipeline.receive.voice import VoiceActivity
 
 pcm = Path(sys.argv[1]).read_bytes()
 known = VoiceActivity().feed(pcm)
+said = pcm[2 * (known[0].after - 3200) :]
+at_once = VoiceActivity(after_silence=True).feed(said)[0]
 init = SileroVADAnalyzer.__init__
 
 def more(self, **given):
@@ -175,6 +177,8 @@ import deepguard.pipeline.receive.voice as room
 room._model = None
 SileroVADAnalyzer.__init__ = more
 assert known and VoiceActivity().feed(pcm) == known == VoiceActivity().feed(pcm)
+assert at_once == VoiceActivity(after_silence=True).feed(said)[0]
+assert at_once.after < VoiceActivity().feed(said)[0].after
 """
 
 

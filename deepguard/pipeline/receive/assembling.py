@@ -34,10 +34,14 @@ class FrameAssembler:
 
     What was lost holds up everything after it, until it comes after all, or is given up with ``start_over``, or there
     are too many packets.
+
+    Attributes:
+        given_up: How often there were too many.
     """
 
     def __init__(self) -> None:
         """Begin before the first packet."""
+        self.given_up = 0
         self._parts: dict[int, _Part] = {}
         # The numbers of the first packet that no frame was made of yet, and of the first one that did not come yet.
         self._first: int | None = None
@@ -70,6 +74,7 @@ class FrameAssembler:
         if (sequence - self._first_number) & 0xFFFF >= _HALF or sequence in self._parts:
             return []  # it came too late, or again
         if (sequence - self._first_number) & 0xFFFF >= MOST_PACKETS:
+            self.given_up += 1
             self.start_over()
             return self.add(sequence, timestamp, data, starts=starts, ends=ends)
         self._parts[sequence] = _Part(data, timestamp, ends)

@@ -24,7 +24,8 @@ from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.internals import EncodedFrame, Receiver
 from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
-from deepguard.pipeline.receive.settling import Pace
+from deepguard.pipeline.receive.settling import MOST, Pace
+from deepguard.pipeline.receive.stream_decoder import StreamDecoder
 
 REPEAT_SECONDS = 0.35
 """A request that brought nothing for so long is repeated, then after twice as long, and so on. Chromium takes no notice
@@ -34,7 +35,7 @@ MOST_REPEAT_SECONDS = 2.4
 """The longest time between two of them."""
 
 REQUESTS = 4
-"""How often a sender is asked before it is taken to ignore it: for 5.3 seconds in all."""
+"""How often a sender is asked before it is taken to ignore it: for some 4.9 seconds in all."""
 
 FRAMES = 10
 """So many other frames have to come meanwhile: what comes broken, or not at all, was perhaps lost on the way."""
@@ -43,7 +44,7 @@ REST_SECONDS = 10.0
 """So far apart are requests to a sender that ignored them all, while its track waits for any keyframe."""
 
 RETRY_SECONDS = 60.0
-"""After so long a sender that ignored requests is tried again."""
+"""After so long a sender that ignored requests is tried again, and a stream whose keyframes are not worth it."""
 
 LATE_SECONDS = 0.3
 """A picture that is due waits no longer for frames that would make it better."""
@@ -51,9 +52,8 @@ LATE_SECONDS = 0.3
 ANSWER_SECONDS = 1.0
 """So soon the answer to a request is expected from a sender that is tried again."""
 
-MOST_FRAMES = 300
-"""Frames that are kept while it is not yet known whether the sender answers requests."""
-
+MOST_HELD_SECONDS = 20.0
+"""What holds up every frame is given up after so long at most; sooner at first, in case that it was lost."""
 
 _WHY = {
     Fallback.CONFIGURED: "the configuration asks for it",
@@ -107,7 +107,9 @@ class Camera:
         self._pace = Pace()
         self._clip = Clip()
         self._frames = self._keyframes = self._failures = 0
-        self._first_decoded: int | None = None
+        self._decoder = StreamDecoder(receiver)
+        self._measuring_since: float | None = None
+        self._answered = 0.0
         self._codec: RTCRtpCodecParameters | None = None
         self._news = asyncio.Event()
         self._ended = False
@@ -167,6 +169,7 @@ class Camera:
             IgnoredError: None did, though other packets did.
         """
         before, began = self._keyframes, time.monotonic()
+        patience, held_since = REPEAT_SECONDS, began
         pause, asked, other_frames = REPEAT_SECONDS, 0, self._frames
         while self._keyframes == before:
             if self._codec is not None and self._codec.name not in CODECS:
@@ -188,8 +191,13 @@ class Camera:
             frames, until = self._frames, time.monotonic() + pause
             while self._keyframes == before and (left := until - time.monotonic()) > 0:
                 await self._wait(left)
-            if self._frames == frames and self._keyframes == before:
-                # Not one frame: the first one waits for a packet that will not come, and all others for that one.
+            now = time.monotonic()
+            if self._frames != frames:
+                held_since = now
+            elif self._keyframes == before and now >= held_since + patience:
+                # Not one frame: the first one waits for a packet that will not come, and all others for that one. Or
+                # it takes so long to arrive: that is why there is more time for it the next time.
+                patience, held_since = min(2 * patience, MOST_HELD_SECONDS), now
                 self._clip = Clip()
                 self._gate.resume()
             pause = min(2 * pause, MOST_REPEAT_SECONDS)
@@ -249,24 +257,24 @@ class Camera:
         self._counts.fallbacks[why] += 1
         log = logger.debug if why in (Fallback.CONFIGURED, Fallback.RATE) else logger.warning
         log("All of the {} of {} is decoded from now on: {}", self._track.source, self._participant_id, _WHY[why])
-        self._first_decoded = None
+        self._decoder.start_over()
         # Of a clip that is full the end is missing: what comes now does not follow it.
-        waiting = self._clip.frames if len(self._clip.frames) < MOST_FRAMES else []
+        waiting = self._clip.frames if self._clip.whole else []
         self._clip = Clip()
         if waiting:
             for frame in waiting:
-                self._decode_frame(frame)
+                self._decoder.put(frame)
         else:
             self._gate.open()
         try:
             await self._decode_while_needed(why)
         finally:
-            self.fallback = None
+            self.fallback = self._measuring_since = None
             self._close()
 
     async def _decode_while_needed(self, why: Fallback) -> None:
         ask_at = time.monotonic()
-        pause = REST_SECONDS if why is Fallback.IGNORED else REPEAT_SECONDS
+        first_pause = pause = REST_SECONDS if why is Fallback.IGNORED else REPEAT_SECONDS
         retry_at = ask_at + RETRY_SECONDS
         answer_by, before = 0.0, 0
         while True:
@@ -275,33 +283,36 @@ class Camera:
                 return
             if now < answer_by and self._keyframes > before:
                 return  # it answers after all
-            if self._first_decoded is None and now >= ask_at:
+            if self._decoder.waits and now >= ask_at:
                 ask_at, pause = now + pause, min(2 * pause, REST_SECONDS)
                 await self._ask()
-            elif why is Fallback.IGNORED and now >= retry_at:
-                retry_at, answer_by, before = now + RETRY_SECONDS, now + ANSWER_SECONDS, self._keyframes
+            elif why in (Fallback.IGNORED, Fallback.RATE) and now >= retry_at:
+                retry_at = now + RETRY_SECONDS
+                if why is Fallback.RATE:
+                    self._measuring_since, self._clip = now, Clip()
+                else:
+                    answer_by, before = now + ANSWER_SECONDS, self._keyframes
                 await self._ask()
-            await self._next_picture()
+            if not self._decoder.waits:
+                pause = first_pause
+            frame = await self._decoder.picture(ANSWER_SECONDS)
+            if frame is not None and time.monotonic() >= self._track.sampler.due_at:
+                self._pace.pixels = frame.width * frame.height
+                self._offer(frame, time.time())
 
-    async def _next_picture(self) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                frame = await self._receiver.receiver.track.recv()
-        except TimeoutError:
+    def _measure(self) -> None:
+        """See what a keyframe costs now: the stream may not be what it was when there were samples of it last."""
+        if self._measuring_since is None or not self._clip.frames:
             return
-        # What a decoder gives that was asked to at another time is no picture of now.
-        if self._first_decoded is None or frame.pts is None or frame.pts < self._first_decoded:
-            return
-        if isinstance(frame, VideoFrame) and time.monotonic() >= self._track.sampler.due_at:
-            self._pace.pixels = frame.width * frame.height
-            self._offer(frame, time.time())
-
-    def _decode_frame(self, frame: EncodedFrame) -> None:
-        if self._first_decoded is None:
-            if frame.codec.name in CODECS and not is_keyframe(frame.codec.name, frame.data):
-                return
-            self._first_decoded = frame.timestamp
-        self._receiver.decode(frame)
+        clip, pace = self._clip, Pace()
+        pace.pixels = self._pace.pixels
+        if len(clip.frames) == 1:
+            self._answered = time.monotonic() - self._measuring_since
+            self._counts.keyframes_came += 1
+        if len(clip.frames) > 1 and (len(clip.frames) > MOST or pace.settled(clip.codec, clip.sizes)):
+            pace.note_answer(self._answered)
+            pace.note_frames(clip.codec, clip.sizes, clip.seconds)
+            self._pace, self._measuring_since, self._clip = pace, None, Clip()
 
     # -- what happens --------------------------------------------------------------------------------------------
 
@@ -312,12 +323,14 @@ class Camera:
         if keyframe:
             self._keyframes += 1
         if self.fallback is not None:
-            self._decode_frame(frame)
-            return
+            self._decoder.put(frame)
+            if self._measuring_since is None:
+                return
         if keyframe:
             self._clip = Clip([frame])
-        elif self._clip.frames and len(self._clip.frames) < MOST_FRAMES:
-            self._clip.frames.append(frame)
+        else:
+            self._clip.add(frame)
+        self._measure()
         self._news.set()
 
     def _on_ended(self) -> None:

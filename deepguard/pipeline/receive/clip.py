@@ -9,10 +9,17 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from deepguard.errors import MediaError
+from deepguard.media.raw import MAX_PIXELS
 from deepguard.pipeline.receive.internals import EncodedFrame
 
 CLOCK = 90_000
 """RTP's, of video: ticks a second."""
+
+MOST_FRAMES = 300
+"""Frames of a clip: ten seconds, as long as it may take to know whether a sender answers requests."""
+
+MOST_BYTES = 16_000_000
+"""The same, in bytes: five times what a sender is allowed in that time."""
 
 _DECODERS = {"VP8": "vp8", "H264": "h264"}
 
@@ -23,9 +30,18 @@ class Clip:
 
     Attributes:
         frames: The keyframe, and those after it.
+        whole: Whether what comes next follows them; false when some were left out.
     """
 
     frames: list[EncodedFrame] = field(default_factory=list, repr=False)
+    whole: bool = True
+
+    def add(self, frame: EncodedFrame) -> None:
+        """Add what came next, as long as it follows, and there are not too many."""
+        if frame.after_gap or len(self.frames) >= MOST_FRAMES or sum(self.sizes) > MOST_BYTES:
+            self.whole = False
+        elif self.frames and self.whole:
+            self.frames.append(frame)
 
     @property
     def codec(self) -> str:
@@ -57,6 +73,8 @@ def decode_last(frames: list[EncodedFrame]) -> VideoFrame:
     codec: VideoCodecContext = CodecContext.create(_DECODERS[frames[0].codec.name], "r")  # type: ignore[assignment]
     # Threads of its own would cost more than the few frames.
     codec.thread_count = 1
+    # A few bytes may claim any size, and others' pictures would wait for it.
+    codec.options = {"max_pixels": str(MAX_PIXELS)}
     last: VideoFrame | None = None
     reason = "nothing came out of the decoder"
     # At the end, what the decoder held back to put frames in order.
@@ -70,4 +88,4 @@ def decode_last(frames: list[EncodedFrame]) -> VideoFrame:
     return last
 
 
-__all__ = ["CLOCK", "Clip", "decode_last"]
+__all__ = ["CLOCK", "MOST_BYTES", "MOST_FRAMES", "Clip", "decode_last"]

@@ -58,7 +58,7 @@ class Gates:
         self._by_ssrc: dict[int, Gate] = {}
         self._of_receiver: dict[int, Gate] = {}
         self._masks: dict[Gate, int] = {}
-        self._peeking: set[Gate] = set()
+        self._peeking: dict[Gate, float] = {}
         self._sockets: list[Datagrams] = []
         self._dropped: dict[kernel.Dropped, int] = {}
         self._receivers: dict[Gate, Receiver] = {}
@@ -149,12 +149,12 @@ class Gates:
         now = time.monotonic()
         for gate in self._gates:
             if gate.is_open and not gate.quiet:
-                self._peeking.discard(gate)
+                self._peeking.pop(gate, None)
             elif now - gate.last_seen >= self._patience:
                 # Perhaps there are too few to see any: all are let through until one was seen.
-                self._peeking.add(gate)
-            elif gate in self._peeking:
-                self._peeking.discard(gate)
+                self._peeking.setdefault(gate, now)
+            elif (since := self._peeking.pop(gate, None)) is not None and now - since < 3 * self._patience:
+                # There were too few. A track that was off for longer than this sends now as it did before.
                 self._masks[gate] >>= 1
         self.changed()
 

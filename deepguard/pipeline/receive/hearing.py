@@ -24,8 +24,8 @@ MOST_SECONDS = 6.0
 # Seconds by which a sender's timestamps may be off.
 _SLACK = 0.01
 
-# Seconds that any packet counts for, at least: Opus has no shorter ones.
-_SHORTEST = 0.0025
+SHORTEST = 0.0025
+"""Seconds that any packet counts for, at least: Opus has no shorter ones."""
 
 # Seconds that the beginning of a stream counts for: it takes a new decoder, resampler and state of the speech model.
 _BREAK_COST = 0.1
@@ -132,7 +132,7 @@ class Ear:
             if left <= 0:
                 self.dropped += len(packets) - number
                 return
-            left -= max(_SHORTEST, self._take(packet, passed, heard))
+            left -= max(SHORTEST, self._take(packet, passed, heard))
 
     def _take(self, packet: Packet, passed: float, heard: list[Heard]) -> float:
         """Take a packet in, and the silence before it.
@@ -203,6 +203,7 @@ __all__ = [
     "LONGEST_SILENCE",
     "MOST_SECONDS",
     "NO_MORE",
+    "SHORTEST",
     "Ear",
     "Heard",
     "Packet",

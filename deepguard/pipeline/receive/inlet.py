@@ -28,14 +28,16 @@ class Inlet(Receiver):
             codecs: What was negotiated, by payload type.
         """
         super().__init__(receiver)
-        # What is not known to be this track's is aiortc's to decrypt, and nobody's to decode.
-        receiver._enabled = False
+        self.go_around()
         self._taking = False
         self._codecs = codecs
         self._frames = FrameAssembler() if self.is_video else None
         self._take: Callable[[EncodedFrame], None] | None = None
+        self._ssrc: int | None = None
         self._timestamp: int | None = None
         self._passed = 0
+        self._given_up = 0
+        self._after_gap = False
         self._asking: set[asyncio.Task[None]] = set()
 
     @property
@@ -67,6 +69,7 @@ class Inlet(Receiver):
     def start_over(self) -> None:
         """Forget what packets came: those that come next follow upon a gap that nobody is to fill."""
         super().start_over()
+        self._after_gap = True
         if self._frames is not None:
             self._frames.start_over()
 
@@ -89,15 +92,18 @@ class Inlet(Receiver):
             # A packet that is sent again carries its own number before what it carried (RFC 4588).
             apt = codec.parameters.get("apt")
             codec = self._codecs.get(apt) if isinstance(apt, int) else None
-            if codec is None or len(payload) < 2:
+            if codec is None or len(payload) < 2 or self._ssrc is None:
                 return
             sequence, payload = payload[0] << 8 | payload[1], payload[2:]
+        elif packet.ssrc != self._ssrc:
+            self._begin(packet.ssrc)
         if self._frames is None:
             if payload:
                 self._take(EncodedFrame(codec, payload, packet.timestamp))
             return
         if missing := self.missing_before(Numbered(sequence, packet.timestamp)):
-            task = asyncio.create_task(self.ask_again(packet.ssrc, missing))
+            # Of the media's stream, also when a packet that was sent again shows it.
+            task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
         self._assemble(self._frames, codec, sequence, packet.timestamp, payload, ends=packet.marked)
@@ -118,8 +124,17 @@ class Inlet(Receiver):
             data = b""  # broken: the decoder will say so of the frame
         starts = starts_frame(codec.name, payload)
         for whole in frames.add(sequence, timestamp, data, starts=starts, ends=ends):
+            after_gap = self._after_gap or frames.given_up != self._given_up
+            self._after_gap, self._given_up = False, frames.given_up
             if self._take is not None:
-                self._take(EncodedFrame(codec, whole.data, self._unrolled(whole.timestamp)))
+                self._take(EncodedFrame(codec, whole.data, self._unrolled(whole.timestamp), after_gap))
+
+    def _begin(self, ssrc: int) -> None:
+        """Begin with a stream, whose numbers and times say nothing of the one before it."""
+        if self._ssrc is not None:
+            self.start_over()
+            self._timestamp = None
+        self._ssrc = ssrc
 
     def _unrolled(self, timestamp: int) -> int:
         """A timestamp that goes on where RTP's 32 bits begin anew."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
@@ -27,7 +28,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 
-from deepguard.pipeline.receive.rtp import is_rtp
+from deepguard.pipeline.receive.rtp import is_media, is_rtp
 
 _PREFIX = "_RTCRtpReceiver__"
 _QUEUE = _PREFIX + "decoder_queue"
@@ -38,8 +39,15 @@ _STATISTICS = _PREFIX + "remote_streams"
 _OWN_SSRC = _PREFIX + "rtcp_ssrc"
 _DECODED = "_queue"
 _HALF = 0x8000
+_MOST_STREAMS = 255
 _CAPACITY = 512
 """Packets in a jitter buffer: a keyframe of 600 KB."""
+
+LONGEST = 1500
+"""Bytes of a packet that can be decrypted; longer ones are sent by nobody who sends media."""
+
+MOST_WAITING = 600
+"""Frames that wait for the receiver's own decoder: 20 seconds of them."""
 
 
 class EncodedFrame(NamedTuple):
@@ -48,12 +56,15 @@ class EncodedFrame(NamedTuple):
     Attributes:
         codec: What it is encoded with.
         data: The encoded bytes: untrusted.
-        timestamp: RTP's, in units of the codec's clock, from 0 at the track's first frame.
+        timestamp: RTP's, in units of the codec's clock. Of pictures from 0 at the track's first frame; of sound from
+            where the sender began, and from 0 again after 32 bits.
+        after_gap: Whether frames right before it were given up.
     """
 
     codec: RTCRtpCodecParameters
     data: bytes
     timestamp: int
+    after_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,7 @@ class Receiver:
         self.receiver = receiver
         self._decoding: Any = getattr(receiver, _QUEUE)
         self._handle = receiver._handle_rtp_packet
+        self._allowed: bytes | None = None
 
     @property
     def is_video(self) -> bool:
@@ -158,10 +170,16 @@ class Receiver:
         """
         setattr(self.receiver, _QUEUE, _Tap(self._decoding, take, ended))
 
-    def decode(self, frame: EncodedFrame) -> None:
-        """Give a frame to the receiver's own decoder; it comes out of the receiver's track."""
-        encoded = _JitterFrame(frame.data, frame.timestamp)
-        self._decoding.put((frame.codec, encoded))
+    def decode(self, frame: EncodedFrame) -> bool:
+        """Give a frame to the receiver's own decoder; it comes out of the receiver's track.
+
+        Returns:
+            Whether it was taken: too many wait when a sender sends more than can be decoded.
+        """
+        if self._decoding.qsize() >= MOST_WAITING:
+            return False
+        self._decoding.put((frame.codec, _JitterFrame(frame.data, frame.timestamp)))
+        return True
 
     def hook(self, wrap: Callable[[PacketHandler], PacketHandler]) -> None:
         """See each packet after it was decrypted.
@@ -176,9 +194,14 @@ class Receiver:
         wrapped = wrap(self._handle)
         self.receiver._handle_rtp_packet = handle
 
+    def go_around(self) -> None:
+        """Have aiortc decode nothing itself: what it still gets is not known to be this track's."""
+        self.receiver._enabled = False
+
     def let_go(self) -> None:
         """Be as if nobody had looked inside; nothing is put together into frames."""
         self.takes = False
+        _empty(self._decoding)
         setattr(self.receiver, _QUEUE, self._decoding)
         self.receiver._handle_rtp_packet = self._handle
 
@@ -220,7 +243,7 @@ class Receiver:
         statistics.base_seq = sequence - known + 1
 
     def decrypted(self, datagram: bytes) -> bytes | None:
-        """Decrypt a packet, and take note of its number.
+        """Decrypt a packet; from its number SRTP goes on to count.
 
         Args:
             datagram: As it came.
@@ -258,15 +281,24 @@ class Receiver:
         setattr(self.receiver, _ESTIMATOR, None)
 
     async def ask_for_keyframe(self, ssrc: int) -> None:
-        """Send a picture loss indication (RFC 4585, 6.3.1)."""
+        """Send a picture loss indication (RFC 4585, 6.3.1), and before it what the sender may send.
+
+        Each time, since what is lost on the way is missed by nobody.
+        """
+        own = getattr(self.receiver, _OWN_SSRC)
+        if own is not None and self._allowed is not None:
+            allowed = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=self._allowed)
+            await self.receiver._send_rtcp(allowed)
         await self.receiver._send_rtcp_pli(ssrc)
 
-    async def allow_bitrate(self, bits_per_second: int, ssrcs: list[int]) -> None:
-        """Tell the sender what it may send (REMB, draft-alvestrand-rmcat-remb-03)."""
-        own = getattr(self.receiver, _OWN_SSRC)
-        if own is not None:
-            fci = pack_remb_fci(bits_per_second, ssrcs)
-            await self.receiver._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci))
+    def allow_bitrate(self, bits_per_second: int, ssrcs: Collection[int]) -> None:
+        """Tell the sender what it may send (REMB, draft-alvestrand-rmcat-remb-03), with every request.
+
+        Args:
+            bits_per_second: Of all streams together.
+            ssrcs: Its streams, of which the message has room for 255.
+        """
+        self._allowed = pack_remb_fci(bits_per_second, sorted(ssrcs)[:_MOST_STREAMS])
 
 
 class Numbered(NamedTuple):
@@ -288,6 +320,8 @@ class _Tap(queue.Queue[Any]):
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         if item is None:
             self._ended()
+            # The event loop waits for the decoder's end: not for frames that nobody will look at.
+            _empty(self._decoding)
             self._decoding.put(None, block, timeout)
             return
         codec, encoded = item
@@ -296,6 +330,12 @@ class _Tap(queue.Queue[Any]):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         # A decoder that is started after the tap was put in reads from here.
         return self._decoding.get(block, timeout)
+
+
+def _empty(waiting: Any) -> None:
+    with suppress(queue.Empty):
+        while True:
+            waiting.get_nowait()
 
 
 class _JitterFrame(NamedTuple):
@@ -312,6 +352,7 @@ class Datagrams:
         """Look inside; changes nothing yet."""
         self._protocol = protocol
         self._passes: Callable[[bytes], bool] | None = None
+        self._undo: tuple[Any, Any] | None = None
 
     @property
     def descriptor(self) -> int | None:
@@ -334,14 +375,25 @@ class Datagrams:
         self._passes = passes
 
         def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
-            if self._passes is None or not is_rtp(data) or self._passes(data):
-                received(data, address)
+            if is_media(data):
+                # What is too long to be decrypted is nobody's whom we know: aiortc would end the connection over it.
+                if len(data) > LONGEST:
+                    return
+                if self._passes is not None and is_rtp(data) and not self._passes(data):
+                    return
+            received(data, address)
 
         self._protocol.datagram_received = datagram_received
+        self._undo = (received, datagram_received)
 
     def let_go(self) -> None:
         """See no datagram any more."""
         self._passes = None
+        if self._undo is not None:
+            received, ours = self._undo
+            # Whoever has hooked in since then goes on to be asked.
+            if self._protocol.datagram_received is ours:
+                self._protocol.datagram_received = received
 
 
 def datagrams(pc: RTCPeerConnection) -> Iterator[Datagrams]:

@@ -20,7 +20,7 @@ from deepguard.guard.track import SoundTrack
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.gate import Gate
-from deepguard.pipeline.receive.hearing import Ear, Heard, Packet, Sound, SpeechStarted
+from deepguard.pipeline.receive.hearing import MOST_SECONDS, SHORTEST, Ear, Heard, Packet, Sound, SpeechStarted
 from deepguard.pipeline.receive.internals import EncodedFrame
 from deepguard.pipeline.receive.silence import LOUD
 
@@ -32,6 +32,9 @@ LEAD_SECONDS = 1.5
 
 WORTH_SECONDS = 2.0
 """Less than so long nothing is closed for."""
+
+MOST_PACKETS = round(MOST_SECONDS / SHORTEST)
+"""What waits to be listened to, at most; nobody listens to more of it at once."""
 
 SILENT_SECONDS = 1.0
 """After so long without packets speech is over."""
@@ -76,6 +79,8 @@ class Microphone:
 
     def take(self, packet: Packet) -> None:
         """Take the next packet in, to be listened to with those that follow it soon."""
+        if len(self._packets) >= MOST_PACKETS:
+            return
         self._came = time.time()
         self._packets.append(packet)
         if len(self._packets) == 1:

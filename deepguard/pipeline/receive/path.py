@@ -73,6 +73,7 @@ class ReceivePath:
         self._most = most
         self._gates: Gates | None = None
         self._closed = False
+        self._changing = asyncio.Lock()
         self._tracks = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -81,9 +82,13 @@ class ReceivePath:
 
         Called when it is connected, and when it was connected anew; once it was closed, nothing is taken any more.
         """
-        await self._let_go()
-        if self._closed:
-            return
+        # One at a time, and what is taken in one go: whatever there is has an owner who ends it.
+        async with self._changing:
+            await self._let_go()
+            if not self._closed:
+                self._take_all()
+
+    def _take_all(self) -> None:
         pc = self._connection.pc
         found = {source: track for source in ORDER if source in self._sources and (track := self._track(source))}
         missing = abilities().missing_receiver
@@ -98,7 +103,7 @@ class ReceivePath:
                 self._take_decoded(source, received)
             self._count(ReceiveLevel.DECODED, len(found))
         else:
-            await self._take_encoded(pc, found)
+            self._take_encoded(pc, found)
         logger.bind(call=self._guard.call.id).info(
             "Call {}: {} received, what is not needed is dropped at level {}",
             self._guard.call.id,
@@ -109,7 +114,8 @@ class ReceivePath:
     async def close(self) -> None:
         """Let go of everything for good; the connection is somebody else's to close."""
         self._closed = True
-        await self._let_go()
+        async with self._changing:
+            await self._let_go()
 
     async def _let_go(self) -> None:
         if self.level is not None:
@@ -144,7 +150,7 @@ class ReceivePath:
             self._run(take_sound(received, microphone), source)
             self._run(microphone.run(), source)
 
-    async def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> None:
+    def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> None:
         gates = self._gates = Gates(pc, self._patience, self._most)
         layouts = layouts_of(pc)
         transceivers = dict(zip(ORDER, pc.getTransceivers(), strict=False))
@@ -170,7 +176,7 @@ class ReceivePath:
             if isinstance(track, PictureTrack):
                 work.append((source, self._camera(track, gate, receiver).run()))
                 receiver.stop_estimating()
-                await receiver.allow_bitrate(MOST_BITS, sorted(layout.ssrcs))
+                receiver.allow_bitrate(MOST_BITS, layout.ssrcs)
             else:
                 microphone = Microphone(self._participant_id, track, self._guard.media, gate, counts=self._counts)
                 receiver.tap(microphone.take, microphone.end)

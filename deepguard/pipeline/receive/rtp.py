@@ -14,9 +14,14 @@ _ONE_BYTE = 0xBEDE
 _TWO_BYTE = 0x1000  # the last four bits are the application's
 
 
+def is_media(data: bytes) -> bool:
+    """Whether a datagram is RTP or RTCP, as RFC 7983 tells them from STUN and DTLS."""
+    return len(data) > 1 and 127 < data[0] < 192
+
+
 def is_rtp(data: bytes) -> bool:
     """Whether a datagram is RTP, as RFC 7983 and RFC 5761 tell it from STUN, DTLS and RTCP."""
-    return len(data) >= HEADER_SIZE and 127 < data[0] < 192 and not 191 < data[1] < 224
+    return len(data) >= HEADER_SIZE and is_media(data) and not 191 < data[1] < 224
 
 
 def payload_type(data: bytes) -> int:
@@ -129,6 +134,7 @@ __all__ = [
     "HEADER_SIZE",
     "RtpPacket",
     "audio_level",
+    "is_media",
     "is_rtp",
     "packet_of",
     "payload_type",

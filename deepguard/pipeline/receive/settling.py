@@ -77,7 +77,10 @@ class Pace:
 
     @property
     def lead(self) -> float:
-        """How long before it is due a picture has to be asked for. A frame is whole only when the next one begins."""
+        """How long before it is due a picture has to be asked for.
+
+        A frame more than it takes: where aiortc puts frames together, one is whole only when the next one begins.
+        """
         return self.answer + (self.settling + 1) * self.interval
 
     def settled(self, codec: str, sizes: Sequence[int]) -> bool:

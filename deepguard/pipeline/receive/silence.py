@@ -15,6 +15,9 @@ LINGER = 1.0
 KEPT = 0.8
 """Seconds that are kept of what was held back: speech begins before it is loud."""
 
+MOST_KEPT = 320
+"""Packets that are kept at most: Opus has none of less than 2.5 milliseconds, and they are not decrypted yet."""
+
 CHECK = 0.5
 CHECK_EVERY = (10.0, 20.0)
 """Now and then some of what is said to be silence is listened to, this many seconds of it: the sender may be lying."""
@@ -74,7 +77,7 @@ class SilenceHold(Generic[T]):
             self.checking = True
             return self._release(item)
         self._kept.append((now, item))
-        while self._kept[0][0] < now - KEPT:
+        while self._kept[0][0] < now - KEPT or len(self._kept) > MOST_KEPT:
             self._kept.popleft()
             self.dropped += 1
             self._gap = True
@@ -95,4 +98,4 @@ class SilenceHold(Generic[T]):
         self._gap = self._begun = False
 
 
-__all__ = ["CHECK", "KEPT", "LINGER", "LOUD", "Admitted", "SilenceHold"]
+__all__ = ["CHECK", "KEPT", "LINGER", "LOUD", "MOST_KEPT", "Admitted", "SilenceHold"]

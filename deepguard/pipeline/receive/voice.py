@@ -39,7 +39,7 @@ _KNOWN_WINDOWS = 80
 
 _model: SpeechModel | None = None
 _loading = threading.Lock()
-_told = False
+_ordinary = False
 
 
 class VoiceActivityError(DeepguardError):
@@ -145,22 +145,26 @@ def load_model() -> SpeechModel:
 
 
 def _new_analyzer(*, after_silence: bool) -> _Analyzer | _Ordinary:
-    global _told
-    try:
-        return _Analyzer(load_model(), after_silence=after_silence)
-    except VoiceActivityError as error:
-        if not _told:
-            _told = True
+    global _ordinary
+    if not _ordinary:
+        try:
+            return _Analyzer(load_model(), after_silence=after_silence)
+        except VoiceActivityError as error:
+            # It is not tried again: that would load one more model, in vain, each time that somebody begins to speak.
+            _ordinary = True
             logger.warning("{}: each call loads a model of its own", error)
-        return _Ordinary()
+    return _Ordinary(after_silence=after_silence)
 
 
 class _Ordinary:
     """Pipecat's analyzer as it promises to be: with a model of its own, and asked from an event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, after_silence: bool) -> None:
         self._analyzer = SileroVADAnalyzer(sample_rate=OUT_RATE)
         self._analyzer.set_sample_rate(OUT_RATE)
+        if after_silence:
+            for _ in range(math.ceil(VOLUME_WINDOW_SECS * OUT_RATE / WINDOW)):
+                self.decide(bytes(2 * WINDOW))
 
     def decide(self, window: bytes) -> VADState:
         return asyncio.run(self._analyzer.analyze_audio(window))

@@ -50,4 +50,6 @@ async def test_the_sender_is_told_what_it_may_send() -> None:
         assert bits == MOST_BITS
         assert scene.peer.sender(Source.CAMERA)._ssrc in ssrcs
         await scene.samples(2)
-        assert len(scene.peer.bitrates) == 1, "and of nothing that was estimated"
+        told = [unpack_remb_fci(each)[0] for each in scene.peer.bitrates]
+        assert len(told) > 1, "also when the first one was lost"
+        assert set(told) == {MOST_BITS}, "and of nothing that was estimated"
