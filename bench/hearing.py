@@ -25,8 +25,8 @@ from pipecat.workers.runner import WorkerRunner
 
 from bench.results import Row
 from bench.voice import RATE, packets_of, voice
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import Ear
-from deepguard.pipeline.receive.internals import EncodedFrame
 
 PIPELINE = "VADProcessor"
 ANALYZER = "SileroVADAnalyzer"

@@ -9,7 +9,7 @@ import numpy as np
 from aiortc.codecs import CODECS
 from av import AudioCodecContext, AudioFrame
 
-from deepguard.pipeline.receive.internals import EncodedFrame
+from deepguard.pipeline.receive.frames import EncodedFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

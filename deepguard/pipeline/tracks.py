@@ -6,6 +6,9 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 
 from deepguard.model import Source
 
+ORDER = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
+"""In which a Pipecat client offers its tracks."""
+
 
 def track_id_of(connection: SmallWebRTCConnection, source: Source) -> str:
     """The id of the connection's track of a source; the source's own name when it has none.

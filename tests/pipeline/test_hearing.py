@@ -15,6 +15,7 @@ from av import AudioFrame, AudioResampler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import (
     LONGEST_SILENCE,
     MOST_SECONDS,
@@ -25,7 +26,6 @@ from deepguard.pipeline.receive.hearing import (
     SpeechStarted,
     SpeechStopped,
 )
-from deepguard.pipeline.receive.internals import EncodedFrame
 from support.speech import CODEC, as_pipecat, frame_of, numbered, opus_of, packets_of, speech
 
 RATE = 16_000

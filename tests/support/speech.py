@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADState
 
-from deepguard.pipeline.receive.internals import EncodedFrame
+from deepguard.pipeline.receive.frames import EncodedFrame
 
 SENTENCE = "Good morning. I am calling about the transfer."
 CODEC = {codec.name: codec for codec in CODECS["audio"]}

@@ -21,8 +21,9 @@ from deepguard.guard.track import PictureTrack
 from deepguard.media.picture import FramePicture
 from deepguard.pipeline.receive.clip import Clip, decode_last
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.gate import Gate
-from deepguard.pipeline.receive.internals import EncodedFrame, Receiver
+from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
 from deepguard.pipeline.receive.settling import MOST, Pace
 from deepguard.pipeline.receive.stream_decoder import StreamDecoder

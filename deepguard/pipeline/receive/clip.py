@@ -10,7 +10,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from deepguard.errors import MediaError
 from deepguard.media.raw import MAX_PIXELS
-from deepguard.pipeline.receive.internals import EncodedFrame
+from deepguard.pipeline.receive.frames import EncodedFrame
 
 CLOCK = 90_000
 """RTP's, of video: ticks a second."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from aiortc.codecs import get_decoder
-from aiortc.jitterbuffer import JitterFrame
+from aiortc import RTCRtpCodecParameters
 from av import AudioFrame, AudioResampler
 
 from deepguard.media.pcm import OUT_RATE
-from deepguard.pipeline.receive.internals import EncodedFrame
+from deepguard.pipeline.receive.frames import EncodedFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +46,7 @@ class AudioStream:
             ValueError: Nothing decodes it.
         """
         self.kind = kind_of(first)
-        self._decoder = get_decoder(first.codec) if isinstance(first, EncodedFrame) else None
+        self._decoder = _decoder_of(first.codec) if isinstance(first, EncodedFrame) else None
         self.begins = 0.0
         self._resampler = AudioResampler("s16", "mono", OUT_RATE)
         # The timestamp that follows; None before the first sound, which also tells its shape.
@@ -145,7 +144,7 @@ class AudioStream:
         # Nothing at all would tell the decoder that the stream has ended, and it would take no more.
         if self._decoder is None or not packet.data:
             raise ValueError("there is nothing to decode")
-        frames = self._decoder.decode(JitterFrame(packet.data, packet.timestamp))
+        frames = self._decoder.decode(packet)
         return [frame for frame in frames if isinstance(frame, AudioFrame)]
 
     def _pcm_of(self, frame: AudioFrame) -> bytes:
@@ -159,6 +158,13 @@ class AudioStream:
     def _append(self, pcm: bytes) -> None:
         self._waiting.append(pcm)
         self._taken += len(pcm)
+
+
+def _decoder_of(codec: RTCRtpCodecParameters) -> Any:
+    # Not needed, and perhaps not there, where only decoded frames can be had.
+    from aiortc.codecs import get_decoder
+
+    return get_decoder(codec)
 
 
 def kind_of(packet: Packet) -> tuple[object, ...]:

@@ -11,10 +11,11 @@ from aiortc.rtp import RtpPacket
 from loguru import logger
 
 from deepguard.pipeline.receive import kernel
+from deepguard.pipeline.receive.abilities import abilities
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.inlet import Inlet
-from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, abilities, datagrams, receiver_of
+from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, datagrams, receiver_of
 from deepguard.pipeline.receive.layout import TrackLayout
 from deepguard.pipeline.receive.rtp import audio_level, payload_type, sequence_number, ssrc
 

@@ -10,7 +10,8 @@ from aiortc.codecs import depayload, is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
-from deepguard.pipeline.receive.internals import EncodedFrame, Numbered, Receiver
+from deepguard.pipeline.receive.frames import EncodedFrame
+from deepguard.pipeline.receive.internals import Numbered, Receiver
 from deepguard.pipeline.receive.rtp import packet_of
 
 

@@ -9,8 +9,6 @@ import asyncio
 import queue
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import pylibsrtp
@@ -24,10 +22,11 @@ from aiortc import (
     RTCRtpReceiver,
 )
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 
+from deepguard.pipeline.receive.abilities import Abilities
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.rtp import is_media, is_rtp
 
 _PREFIX = "_RTCRtpReceiver__"
@@ -50,39 +49,8 @@ MOST_WAITING = 600
 """Frames that wait for the receiver's own decoder: 20 seconds of them."""
 
 
-class EncodedFrame(NamedTuple):
-    """A frame of a track, put together from its packets.
-
-    Attributes:
-        codec: What it is encoded with.
-        data: The encoded bytes: untrusted.
-        timestamp: RTP's, in units of the codec's clock. Of pictures from 0 at the track's first frame; of sound from
-            where the sender began, and from 0 again after 32 bits.
-        after_gap: Whether frames right before it were given up.
-    """
-
-    codec: RTCRtpCodecParameters
-    data: bytes
-    timestamp: int
-    after_gap: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What of the private parts is there.
-
-    Attributes:
-        missing_receiver: What a receiver lacks; nothing when encoded frames can be taken from it.
-        missing_datagrams: What an ICE connection lacks; nothing when datagrams can be seen before they are decrypted.
-    """
-
-    missing_receiver: tuple[str, ...] = ()
-    missing_datagrams: tuple[str, ...] = ()
-
-
-@cache
-def abilities() -> Abilities:
-    """Look once whether aiortc and aioice are as the receive path knows them. Needs a running event loop."""
+def look() -> Abilities:
+    """See whether aiortc and aioice are as the receive path knows them. Needs a running event loop."""
     gatherer = RTCIceGatherer()
     dtls = RTCDtlsTransport(RTCIceTransport(gatherer), [RTCCertificate.generateCertificate()])
     receiver = RTCRtpReceiver("video", dtls)
@@ -132,7 +100,7 @@ class Receiver:
         """Look inside; changes nothing yet.
 
         Args:
-            receiver: As ``abilities`` knows it.
+            receiver: As ``look`` knows it.
         """
         self.receiver = receiver
         self._decoding: Any = getattr(receiver, _QUEUE)

@@ -12,9 +12,7 @@ from aiortc.sdp import SessionDescription
 
 from deepguard.model import Source
 from deepguard.pipeline.receive.rtp import AUDIO_LEVEL
-
-ORDER = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
-"""In which a Pipecat client offers its tracks."""
+from deepguard.pipeline.tracks import ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +61,4 @@ def layouts_of(pc: RTCPeerConnection) -> dict[Source, TrackLayout]:
     return found
 
 
-__all__ = ["ORDER", "TrackLayout", "layouts_of"]
+__all__ = ["TrackLayout", "layouts_of"]

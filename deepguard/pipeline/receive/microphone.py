@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from aiortc import MediaStreamError
@@ -19,10 +20,12 @@ from deepguard.guard.intake import Intake
 from deepguard.guard.track import SoundTrack
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.counts import ReceiveCounts
-from deepguard.pipeline.receive.gate import Gate
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import MOST_SECONDS, SHORTEST, Ear, Heard, Packet, Sound, SpeechStarted
-from deepguard.pipeline.receive.internals import EncodedFrame
 from deepguard.pipeline.receive.silence import LOUD
+
+if TYPE_CHECKING:
+    from deepguard.pipeline.receive.gate import Gate
 
 BATCH_SECONDS = 0.2
 """Packets of so long are listened to at once."""

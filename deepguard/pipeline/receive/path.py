@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCPeerConnection
 from loguru import logger
@@ -14,21 +14,18 @@ from deepguard.guard.guard import Guard
 from deepguard.guard.tasks import end_tasks
 from deepguard.guard.track import PictureTrack, SoundTrack
 from deepguard.model import Source
-from deepguard.pipeline.receive.camera import Camera
+from deepguard.pipeline.receive.abilities import abilities
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.decoded import take_pictures, take_sound
-from deepguard.pipeline.receive.gate import Gate
-from deepguard.pipeline.receive.gates import Gates
-from deepguard.pipeline.receive.internals import Receiver, abilities
-from deepguard.pipeline.receive.layout import ORDER, layouts_of
 from deepguard.pipeline.receive.microphone import Microphone
-from deepguard.pipeline.tracks import track_id_of
+from deepguard.pipeline.tracks import ORDER, track_id_of
+
+if TYPE_CHECKING:
+    from deepguard.pipeline.receive.gate import Gate
+    from deepguard.pipeline.receive.gates import Gates
 
 LOOK_SECONDS = 0.5
 """So often it is looked whether a track lives of which nothing is let through."""
-
-MOST_BITS = 2_500_000
-"""Bits a second that a sender may send: what browsers give 1280x720 at most. They begin at once with what they may."""
 
 
 class ReceivePath:
@@ -151,52 +148,26 @@ class ReceivePath:
             self._run(microphone.run(), source)
 
     def _take_encoded(self, pc: RTCPeerConnection, found: dict[Source, SmallWebRTCTrack]) -> None:
-        gates = self._gates = Gates(pc, self._patience, self._most)
-        layouts = layouts_of(pc)
-        transceivers = dict(zip(ORDER, pc.getTransceivers(), strict=False))
-        put_up: list[tuple[Gate, Receiver]] = []
-        followed: list[tuple[Gate, PictureTrack | SoundTrack]] = []
-        work: list[tuple[Source, Coroutine[Any, Any, None]]] = []
-        for source in found:
-            track, layout = self._follow(source), layouts.get(source)
-            if track is None or layout is None:
-                continue
-            receiver = gates.open_receiver(transceivers[source].receiver, layout)
-            gate = Gate(
-                source,
-                receiver,
-                layout.kinds,
-                layout.repair_kinds,
-                counts=self._counts,
-                changed=gates.changed,
-                level_id=layout.level_id if source.is_audio else None,
-            )
-            put_up.append((gate, receiver))
-            followed.append((gate, track))
-            if isinstance(track, PictureTrack):
-                work.append((source, self._camera(track, gate, receiver).run()))
-                receiver.stop_estimating()
-                receiver.allow_bitrate(MOST_BITS, layout.ssrcs)
-            else:
-                microphone = Microphone(self._participant_id, track, self._guard.media, gate, counts=self._counts)
-                receiver.tap(microphone.take, microphone.end)
-                work.append((source, microphone.run()))
-        gates.put_up(put_up)
-        for source, coroutine in work:
-            self._run(coroutine, source)
-        self._count(gates.level, len(work))
-        self._tasks.append(asyncio.create_task(self._look(gates, followed), name="deepguard-receive-look"))
+        # Only now that it is known that it can be imported.
+        from deepguard.pipeline.receive.encoded import take_encoded
 
-    def _camera(self, track: PictureTrack, gate: Gate, receiver: Receiver) -> Camera:
-        return Camera(
+        tracks = {source: track for source in found if (track := self._follow(source)) is not None}
+        taken = take_encoded(
+            pc,
             self._participant_id,
-            track,
+            tracks,
             self._guard.media,
-            gate,
-            receiver,
             counts=self._counts,
             decode_all=self._decode_all,
+            patience=self._patience,
+            most=self._most,
         )
+        gates = self._gates = taken.gates
+        for source, work in taken.work:
+            self._run(work, source)
+        self._count(gates.level, len(taken.work))
+        looking = self._look(gates, taken.followed)
+        self._tasks.append(asyncio.create_task(looking, name="deepguard-receive-look"))
 
     async def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
         while True:
@@ -225,4 +196,4 @@ class ReceivePath:
             )
 
 
-__all__ = ["MOST_BITS", "ReceivePath"]
+__all__ = ["ReceivePath"]

@@ -6,7 +6,8 @@ import asyncio
 
 from av import VideoFrame
 
-from deepguard.pipeline.receive.internals import EncodedFrame, Receiver
+from deepguard.pipeline.receive.frames import EncodedFrame
+from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
 
 

@@ -12,7 +12,8 @@ from deepguard.media.raw import MAX_EDGE
 from deepguard.model import Source
 from deepguard.pipeline.receive import assembling
 from deepguard.pipeline.receive.clip import MOST_FRAMES, Clip, decode_last
-from deepguard.pipeline.receive.internals import LONGEST, EncodedFrame
+from deepguard.pipeline.receive.frames import EncodedFrame
+from deepguard.pipeline.receive.internals import LONGEST
 from deepguard.pipeline.receive.silence import LINGER, MOST_KEPT, SilenceHold
 from support.receiving import at_once, receiving
 

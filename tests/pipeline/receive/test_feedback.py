@@ -8,7 +8,7 @@ from aiortc.rtp import unpack_remb_fci
 
 from deepguard.model import Source
 from deepguard.pipeline.receive.counts import ReceiveLevel
-from deepguard.pipeline.receive.path import MOST_BITS
+from deepguard.pipeline.receive.encoded import MOST_BITS
 from support.receiving import OFTEN, Scene, at_once, receiving
 
 

@@ -19,8 +19,8 @@ from deepguard.config.models import AudioParams
 from deepguard.model import Source
 from deepguard.pipeline.receive import silence
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
+from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import Ear, Heard, Packet
-from deepguard.pipeline.receive.internals import EncodedFrame
 from support.browser import make_voice
 from support.receiving import VOICE_RATE, Scene, at_once, receiving
 

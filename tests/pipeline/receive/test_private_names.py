@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from deepguard.model import Source
 from deepguard.pipeline.receive import internals, kernel
+from deepguard.pipeline.receive.abilities import Abilities, abilities
 from deepguard.pipeline.receive.counts import Fallback, ReceiveLevel
-from deepguard.pipeline.receive.internals import Abilities, abilities
 from support.receiving import receiving
 
 
@@ -23,6 +25,34 @@ def looked_anew() -> Iterator[None]:
 async def test_the_installed_versions_are_those_that_are_known() -> None:
     """A new aiortc or aioice in which this fails has to be looked at: until then calls cost many times as much."""
     assert abilities() == Abilities()
+
+
+ANOTHER_AIORTC = """
+import asyncio
+import {module}
+del {module}.{name}
+import deepguard.call
+from deepguard.pipeline.receive.abilities import abilities
+
+async def look():
+    print(abilities().missing_receiver)
+
+asyncio.run(look())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("aiortc.rtcrtpreceiver", "NackGenerator"),
+        ("aiortc.codecs", "depayload"),
+        ("aioice.ice", "StunProtocol"),
+    ],
+)
+def test_a_name_that_cannot_even_be_imported_is_missed(module: str, name: str) -> None:
+    program = ANOTHER_AIORTC.format(module=module, name=name)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert name in done.stdout
 
 
 @pytest.mark.parametrize("name", ["_QUEUE", "_JITTER_BUFFER", "_NACKS", "_ESTIMATOR", "_STATISTICS", "_OWN_SSRC"])
