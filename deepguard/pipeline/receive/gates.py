@@ -28,6 +28,10 @@ SILENT = 75
 no speech is kept for a moment, since speech may begin with it."""
 
 
+MOST_STREAMS = 64
+"""Streams of a connection that are known at a time: a sender may begin as many as it likes."""
+
+
 class Gates:
     """Puts up the gates of one peer connection.
 
@@ -167,6 +171,8 @@ class Gates:
         if gate is None and (receiver := receiver_of(self._pc, source)) is not None:
             gate = self._of_receiver.get(id(receiver))
             if gate is not None:
+                while len(self._by_ssrc) >= MOST_STREAMS:
+                    del self._by_ssrc[next(iter(self._by_ssrc))]
                 self._by_ssrc[source] = gate
         return gate if gate is not None and (kind in gate.kinds or kind in gate.repair_kinds) else None
 
@@ -215,4 +221,4 @@ def _at_packets(gate: Gate) -> Callable[[PacketHandler], PacketHandler]:
     return wrap
 
 
-__all__ = ["MASKS", "Gates"]
+__all__ = ["MASKS", "MOST_STREAMS", "Gates"]

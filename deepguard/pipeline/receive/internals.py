@@ -45,6 +45,9 @@ _CAPACITY = 512
 LONGEST = 1500
 """Bytes of a packet that can be decrypted; longer ones are sent by nobody who sends media."""
 
+MOST_REPORTED = 31
+"""Streams of one track that are reported of, the last ones: one report has room for so many (RFC 3550, 6.4.2)."""
+
 MOST_WAITING = 600
 """Frames that wait for the receiver's own decoder: 20 seconds of them."""
 
@@ -232,6 +235,8 @@ class Receiver:
         streams: dict[int, StreamStatistics] = getattr(self.receiver, _STATISTICS)
         statistics = streams.get(ssrc)
         if statistics is None:
+            while len(streams) >= MOST_REPORTED:
+                del streams[next(iter(streams))]
             statistics = streams[ssrc] = StreamStatistics(clock_rate)
         statistics.add(packet)  # type: ignore[arg-type]
 

@@ -8,8 +8,9 @@ import pytest
 
 from deepguard.config.models import VideoParams
 from deepguard.model import Judgement, Source
+from deepguard.pipeline.receive import camera as camera_module
 from deepguard.pipeline.receive.counts import Fallback, ReceiveLevel
-from support.receiving import Scene, at_once, number_on, receiving
+from support.receiving import Numbered, Scene, at_once, number_on, receiving
 
 
 async def taken(level: ReceiveLevel, codec: str) -> tuple[Scene, int, int]:
@@ -80,6 +81,19 @@ async def too_often() -> None:
         await scene.until(lambda: scene.counts.keyframes_asked > asked)
         await scene.samples(2)
         assert scene.counts.fallbacks == {Fallback.RATE: 1}
+
+
+async def test_a_stream_that_is_all_decoded_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "RETRY_SECONDS", 1.0)
+    slow = Numbered(7.0)
+    async with receiving(video=VideoParams(normal_fps=1.6), camera=slow) as scene:
+        await scene.until(lambda: scene.counts.fallbacks[Fallback.RATE])
+        slow.fps = 20.0
+        came = scene.counts.keyframes_came
+        await scene.until(lambda: scene.counts.keyframes_came > came)
+        held = scene.counts.packets_held[Source.CAMERA]
+        await scene.samples(3)
+        assert scene.counts.packets_held[Source.CAMERA] > held, "only samples are decoded again"
 
 
 async def test_pictures_are_taken_at_the_rate_that_is_wanted_now() -> None:
