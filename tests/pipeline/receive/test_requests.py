@@ -7,7 +7,7 @@ import pytest
 from deepguard.config.models import CoverageParams, VideoParams
 from deepguard.model import BlindReason, Source
 from deepguard.pipeline.receive import camera as camera_module
-from deepguard.pipeline.receive.counts import Fallback, ReceiveLevel
+from deepguard.pipeline.receive.counts import Fallback
 from support.receiving import Numbered, Scene, at_once, number_on, receiving
 
 
@@ -152,15 +152,6 @@ async def shares(screen: Numbered, *, sending: bool) -> Scene:
 async def test_cameras_that_send_few_frames() -> None:
     for scene in await at_once(slow(2.0), slow(1.0)):
         assert not scene.counts.keyframes_ignored
-
-
-async def test_a_keyframe_may_arrive_more_slowly_than_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_module, "REPEAT_SECONDS", 0.1)
-    monkeypatch.setattr(camera_module, "MOST_REPEAT_SECONDS", 0.3)
-    # Where aiortc puts frames together, a frame is whole only when the next one begins.
-    async with receiving(ReceiveLevel.PACKET, video=VideoParams(normal_fps=0.05), camera=Numbered(1.0)) as scene:
-        await scene.samples(1)
-        assert not scene.counts.fallbacks
 
 
 async def test_camera_and_screen_are_told_apart_also_by_the_kernel() -> None:
