@@ -41,6 +41,7 @@ class Comparison:
         whole: Those of the other.
         sampled_packets: How many packets a sample went on to be put together in the first.
         whole_packets: In the other.
+        held_packets: How many packets of the first were dropped.
         fell_back: Whether all of the first one was decoded too, because samples were due so often.
     """
 
@@ -48,6 +49,7 @@ class Comparison:
     whole: list[Likeness]
     sampled_packets: float
     whole_packets: float
+    held_packets: int
     fell_back: bool
 
     @property
@@ -91,7 +93,9 @@ async def compare(
     sampled, whole = (
         [likeness(sample, frames) for sample in each.detector.samples[skipped : skipped + count]] for each in received
     )
-    return Comparison(sampled, whole, sampled_packets, whole_packets, received[0].counts.fallbacks[Fallback.RATE] > 0)
+    counts = received[0].counts
+    held = counts.packets_held[Source.CAMERA]
+    return Comparison(sampled, whole, sampled_packets, whole_packets, held, counts.fallbacks[Fallback.RATE] > 0)
 
 
 def rows_of(name: str, found: Comparison) -> list[Row]:
