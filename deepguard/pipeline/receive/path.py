@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCPeerConnection
@@ -72,6 +73,7 @@ class ReceivePath:
         self._closed = False
         self._changing = asyncio.Lock()
         self._tracks = 0
+        self._failed: set[Source] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def attach(self) -> None:
@@ -86,6 +88,7 @@ class ReceivePath:
                 self._take_all()
 
     def _take_all(self) -> None:
+        self._failed.clear()
         pc = self._connection.pc
         found = {source: track for source in ORDER if source in self._sources and (track := self._track(source))}
         missing = abilities().missing_receiver
@@ -176,7 +179,8 @@ class ReceivePath:
             if gates.level is not self.level:
                 self._count(gates.level, self._tracks)
             for gate, track in followed:
-                if gate.last_seen:
+                # Nobody looks at one whose work failed: its packets are no media of anybody who is watched.
+                if gate.last_seen and gate.source not in self._failed:
                     track.facts.last_media = gate.last_seen
 
     def _follow(self, source: Source) -> PictureTrack | SoundTrack | None:
@@ -186,11 +190,12 @@ class ReceivePath:
 
     def _run(self, work: Coroutine[Any, Any, None], source: Source) -> None:
         task = asyncio.create_task(work, name=f"deepguard-receive-{source}-{self._guard.call.id}")
-        task.add_done_callback(self._on_done)
+        task.add_done_callback(partial(self._on_done, source))
         self._tasks.append(task)
 
-    def _on_done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, source: Source, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed.add(source)
             logger.bind(call=self._guard.call.id).opt(exception=error).error(
                 "Call {}: a track is received no more", self._guard.call.id
             )

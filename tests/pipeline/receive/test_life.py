@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiortc import RTCSessionDescription
 
-from deepguard.config.models import VideoParams
-from deepguard.model import Source
+from deepguard.config.models import CoverageParams, VideoParams
+from deepguard.model import BlindReason, Source
 from deepguard.pipeline.receive import camera as camera_module
 from deepguard.pipeline.receive.camera import Camera
 from deepguard.pipeline.receive.counts import Fallback, ReceiveLevel
@@ -230,3 +230,17 @@ async def test_a_camera_that_is_said_to_be_off_does_not_stop_the_process() -> No
         assert track is not None
         track.set_enabled(False)
         await scene.samples(1)
+
+
+async def test_a_track_that_nobody_looks_at_any_more_is_not_taken_for_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_camera: Camera) -> None:
+        raise RuntimeError("a fault of ours")
+
+    async with receiving(coverage=CoverageParams(media_timeout=1), media_timeout=1) as scene:
+        await scene.samples(2)
+        await scene.until(lambda: scene.track.coverage.covered)
+        monkeypatch.setattr(Camera, "_sample", fail)
+        await scene.until(lambda: scene.track.coverage.blind is BlindReason.NO_MEDIA)
+        said = [line for level, line in scene.log if level == "ERROR"]
+        assert said == ["Call call: a track is received no more"]
+        scene.log.clear()
