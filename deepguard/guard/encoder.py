@@ -1,4 +1,4 @@
-"""Encodes due pictures off the event loop, for all calls of the process."""
+"""Threads in which pictures are encoded and sound is listened to, off the event loop, for all calls of the process."""
 
 from __future__ import annotations
 
@@ -11,3 +11,9 @@ from functools import cache
 def encoder_threads() -> ThreadPoolExecutor:
     """The process's threads for encoding; few, because they only ever hold due pictures."""
     return ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-encode")
+
+
+@cache
+def listening_threads() -> ThreadPoolExecutor:
+    """The process's threads for listening: not the pictures', which would wait while many calls begin to speak."""
+    return ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-listen")

@@ -15,7 +15,7 @@ import numpy as np
 from aiortc import MediaStreamError
 from loguru import logger
 
-from deepguard.guard.encoder import encoder_threads
+from deepguard.guard.encoder import listening_threads
 from deepguard.guard.intake import Intake
 from deepguard.guard.track import SoundTrack
 from deepguard.media.pcm import OUT_RATE
@@ -127,7 +127,7 @@ class Microphone:
         packets, self._packets = in_order(self._packets), []
         until = self._came if packets else time.time()
         said_silent = self._gate is not None and self._gate.hold is not None and self._gate.hold.checking
-        heard = await asyncio.get_running_loop().run_in_executor(encoder_threads(), self._ear.hear, packets, until)
+        heard = await asyncio.get_running_loop().run_in_executor(listening_threads(), self._ear.hear, packets, until)
         self._tell(heard)
         if said_silent and self._gate is not None and self._gate.hold is not None and self._gate.hold.checking:
             self._doubt(heard)
