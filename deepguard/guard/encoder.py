@@ -15,5 +15,10 @@ def encoder_threads() -> ThreadPoolExecutor:
 
 @cache
 def listening_threads() -> ThreadPoolExecutor:
-    """The process's threads for listening: not the pictures', which would wait while many calls begin to speak."""
-    return ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-listen")
+    """The process's threads for listening: not the pictures', which would wait while many calls begin to speak.
+
+    Half as many as there are processors: listening holds the interpreter more than encoding does, and can wait.
+    """
+    return ThreadPoolExecutor(
+        max_workers=max(1, min(4, (os.cpu_count() or 1) // 2)), thread_name_prefix="deepguard-listen"
+    )
