@@ -20,7 +20,7 @@ run: .venv/.run-ready  ## Set up everything and run deepguard: make run ARGS="--
 	@$(BIN)/deepguard run $(ARGS)
 
 test: .venv/.test-ready  ## Set up everything and run the tests: make test ARGS="-k policy"
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: check-lint check-format check-types check-imports  ## Lint, format, types and the direction of imports
 
