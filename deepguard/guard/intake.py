@@ -13,10 +13,10 @@ from loguru import logger
 from deepguard.config.models import VideoParams
 from deepguard.contracts import Detector
 from deepguard.errors import MediaError
-from deepguard.guard.encoder import encoder_threads
 from deepguard.guard.evidence import Evidence
 from deepguard.guard.live import LiveStream
 from deepguard.guard.roster import Roster
+from deepguard.guard.threads import encoder_threads
 from deepguard.guard.track import PendingPicture, PictureTrack, SoundTrack, Track
 from deepguard.guard.watch import Watch
 from deepguard.media.audio import AudioChunk

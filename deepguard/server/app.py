@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from deepguard import __version__
 from deepguard.net import is_loopback
+from deepguard.pipeline.receive.abilities import abilities
 from deepguard.runtime import Runtime
 from deepguard.server.acknowledge import acknowledge_router
 from deepguard.server.bodies import problems
@@ -45,6 +46,8 @@ def create_app(runtime: Runtime, sessions: Sessions | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await runtime.start()
+        # Not while the first call begins: it imports what the receive path needs, and looks inside of it.
+        abilities()
         try:
             yield
         finally:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from deepguard.density.figures import Figures, Result, Samples, Spread, count_samples
+from deepguard.density.figures import Result, Samples, Spread, count_samples
 from deepguard.model import Source
+from support.figures import figures
 
 CAMERA = {Source.CAMERA: 1.0}
 
@@ -18,28 +17,6 @@ def camera(*times: float, call: str = "a") -> list[tuple[str, str, float]]:
 
 def counted(*arrivals: tuple[str, str, float], ended: float = 15.0) -> Samples:
     return count_samples(arrivals, CAMERA, 10.0, ended)[Source.CAMERA]
-
-
-def figures(**over: float) -> Figures:
-    quiet = Figures(
-        calls=4,
-        seconds=60,
-        cpu_ms=50,
-        machine_ms=64,
-        callers_ms=10,
-        memory_mb=300,
-        memory_per_call_mb=5,
-        lag=None,
-        samples={},
-        packets=10_000,
-        repeated=0,
-        keyframes=0,
-        late_sends=0,
-        lost_calls=0,
-        machine_busy=0.5,
-        stolen=0,
-    )
-    return replace(quiet, **over)
 
 
 def test_a_sample_in_every_slot_loses_nothing() -> None:

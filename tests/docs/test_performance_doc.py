@@ -18,32 +18,16 @@ from typer.main import get_command
 from deepguard import ReceivePath
 from deepguard.cli import app
 from deepguard.cli.bench import rows
-from deepguard.density.figures import Figures, Samples
+from deepguard.density.figures import Samples
 from deepguard.density.modes import MODES
 from deepguard.model import Source
 from support.detectors import AnsweringDetector, new_guard
+from support.figures import figures
 from support.pages import ROOT, code, snippets, table
 
 PAGE = ROOT / "docs" / "performance.md"
 NO_SAMPLES = Samples(0, 0, 0, None)
-FIGURES = Figures(
-    calls=1,
-    seconds=60,
-    cpu_ms=1,
-    machine_ms=1,
-    callers_ms=1,
-    memory_mb=1,
-    memory_per_call_mb=None,
-    lag=None,
-    samples={Source.CAMERA: NO_SAMPLES, Source.MICROPHONE: NO_SAMPLES},
-    packets=1,
-    repeated=0,
-    keyframes=0,
-    late_sends=0,
-    lost_calls=0,
-    machine_busy=0.5,
-    stolen=0,
-)
+FIGURES = figures(samples={Source.CAMERA: NO_SAMPLES, Source.MICROPHONE: NO_SAMPLES})
 LINES = [line for one in snippets(PAGE) if one.language == "bash" for line in one.text.splitlines()]
 
 

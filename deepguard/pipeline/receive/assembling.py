@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from deepguard.pipeline.receive.rtp import HALF_TURN
+
 MOST_PACKETS = 512
 """Of frames that are not whole yet: a keyframe of 600 KB."""
 
-_HALF = 0x8000
 _H264_STARTS = frozenset({7, 24})  # a sequence parameter set, or several units in one packet that begin with it
 
 
@@ -71,7 +72,7 @@ class FrameAssembler:
                     self._begin(sequence + 1)
                 return []
             self._begin(sequence)
-        if (sequence - self._first_number) & 0xFFFF >= _HALF or sequence in self._parts:
+        if (sequence - self._first_number) & 0xFFFF >= HALF_TURN or sequence in self._parts:
             return []  # it came too late, or again
         if (sequence - self._first_number) & 0xFFFF >= MOST_PACKETS:
             self.given_up += 1

@@ -15,16 +15,17 @@ from av import VideoFrame
 from loguru import logger
 
 from deepguard.errors import MediaError
-from deepguard.guard.encoder import encoder_threads
 from deepguard.guard.intake import Intake
+from deepguard.guard.threads import encoder_threads
 from deepguard.guard.track import PictureTrack
-from deepguard.media.picture import FramePicture
 from deepguard.pipeline.receive.clip import Clip, decode_last
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.keyframes import CODECS, is_keyframe
+from deepguard.pipeline.receive.news import News
+from deepguard.pipeline.receive.offering import offer
 from deepguard.pipeline.receive.settling import MOST, Pace
 from deepguard.pipeline.receive.stream_decoder import StreamDecoder
 
@@ -112,10 +113,9 @@ class Camera:
         self._measuring_since: float | None = None
         self._answered = 0.0
         self._codec: RTCRtpCodecParameters | None = None
-        self._news = asyncio.Event()
-        self._ended = False
-        receiver.tap(self._take, self._on_ended)
-        track.on_schedule = self._news.set
+        self._news = News()
+        receiver.tap(self._take, self._news.end)
+        track.on_schedule = self._news.tell
 
     async def run(self) -> None:
         """Take pictures until the track ends."""
@@ -149,7 +149,7 @@ class Camera:
 
     async def _sample(self) -> None:
         while (early := self._track.sampler.due_at - self._pace.lead - time.monotonic()) > 0:
-            await self._wait(early)
+            await self._news.wait(early)
             if not self._pace.carries(self._track.sampler.period):
                 return
         self._gate.open()
@@ -180,8 +180,7 @@ class Camera:
                 # But a screen that stands still may be sent only to who asks for it.
                 await self._ask()
                 while not await self._gate.seen(REST_SECONDS):
-                    if self._ended:
-                        raise MediaStreamError
+                    self._news.check()
                     await self._ask()
                 began, pause, asked, other_frames = time.monotonic(), REPEAT_SECONDS, 0, self._frames
             if asked >= REQUESTS and self._frames - other_frames >= FRAMES:
@@ -191,7 +190,7 @@ class Camera:
             await self._ask()
             frames, until = self._frames, time.monotonic() + pause
             while self._keyframes == before and (left := until - time.monotonic()) > 0:
-                await self._wait(left)
+                await self._news.wait(left)
             now = time.monotonic()
             if self._frames != frames:
                 held_since = now
@@ -219,7 +218,7 @@ class Camera:
             clip = self._clip
             if due and self._pace.settled(clip.codec, clip.sizes):
                 break
-            await self._wait((latest if due else sampler.due_at) - now)
+            await self._news.wait((latest if due else sampler.due_at) - now)
         clip = Clip(list(self._clip.frames))
         self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)
         return clip
@@ -235,16 +234,14 @@ class Camera:
             # To ask at once for more of it makes nothing better.
             until = time.monotonic() + min(REST_SECONDS, REPEAT_SECONDS * 2**self._failures)
             while (left := until - time.monotonic()) > 0:
-                await self._wait(left)
+                await self._news.wait(left)
             return
         self._failures = 0
-        self._pace.pixels = frame.width * frame.height
         self._offer(frame, came)
 
     def _offer(self, frame: VideoFrame, came: float) -> None:
-        due_at = self._track.sampler.due_at
-        if self._intake.offer_due(self._participant_id, self._track, FramePicture(frame), came) and due_at > 0:
-            self._counts.note_late(time.monotonic() - due_at)
+        self._pace.pixels = frame.width * frame.height
+        offer(frame, came, self._participant_id, self._track, self._intake, self._counts)
 
     # -- everything decoded --------------------------------------------------------------------------------------
 
@@ -298,7 +295,6 @@ class Camera:
                 pause = first_pause
             frame = await self._decoder.picture(ANSWER_SECONDS)
             if frame is not None and time.monotonic() >= self._track.sampler.due_at:
-                self._pace.pixels = frame.width * frame.height
                 self._offer(frame, time.time())
 
     def _measure(self) -> None:
@@ -332,27 +328,7 @@ class Camera:
         else:
             self._clip.add(frame)
         self._measure()
-        self._news.set()
-
-    def _on_ended(self) -> None:
-        self._ended = True
-        self._news.set()
-
-    async def _wait(self, seconds: float) -> None:
-        """Wait for news, for so long at most.
-
-        Raises:
-            MediaStreamError: The track ended.
-        """
-        if not self._ended:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._news.wait()
-            except TimeoutError:
-                return
-        if self._ended:
-            raise MediaStreamError
+        self._news.tell()
 
 
 __all__ = ["Camera", "IgnoredError"]

@@ -10,9 +10,9 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCTrack
 
 from deepguard.guard.intake import Intake
 from deepguard.guard.track import PictureTrack
-from deepguard.media.picture import FramePicture
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.microphone import Microphone
+from deepguard.pipeline.receive.offering import offer
 
 
 async def take_pictures(
@@ -35,11 +35,8 @@ async def take_pictures(
                 received.set_enabled(True)
                 continue
             track.facts.last_media = time.monotonic()
-            due_at = track.sampler.due_at
-            if isinstance(frame, VideoFrame) and track.facts.last_media >= due_at:
-                intake.offer_due(participant_id, track, FramePicture(frame), time.time())
-                if due_at > 0:
-                    counts.note_late(time.monotonic() - due_at)
+            if isinstance(frame, VideoFrame) and track.facts.last_media >= track.sampler.due_at:
+                offer(frame, time.time(), participant_id, track, intake, counts)
     except MediaStreamError:
         return
 

@@ -10,6 +10,7 @@ from av import AudioFrame, AudioResampler
 
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.frames import EncodedFrame
+from deepguard.pipeline.receive.rtp import ticks_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 # Seconds that are resampled at once. Ten times as much would cost a thirtieth less of all that an ear does, and the
 # resampler would keep 400 KiB more.
 _AT_ONCE = 0.02
-
-# What RTP timestamps count to before they start anew.
-_TURN = 2**32
 
 
 Packet: TypeAlias = EncodedFrame | AudioFrame
@@ -69,10 +67,8 @@ class AudioStream:
         timestamp = packet.timestamp if isinstance(packet, EncodedFrame) else packet.pts
         if self._due is None or timestamp is None:
             return 0.0
-        ticks = timestamp - self._due
-        if isinstance(packet, EncodedFrame):
-            # What is less than half a turn ahead is ahead, the rest is behind.
-            ticks = (ticks + _TURN // 2) % _TURN - _TURN // 2
+        encoded = isinstance(packet, EncodedFrame)
+        ticks = ticks_between(self._due, timestamp) if encoded else timestamp - self._due
         return ticks / _clock_of(packet)
 
     def take_silence(self, until: Packet, seconds: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from deepguard.model import Source
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.internals import Receiver
+from deepguard.pipeline.receive.rtp import HALF_TURN
 from deepguard.pipeline.receive.silence import SilenceHold
 
 DECRYPTED = 0xFFF
@@ -21,7 +22,6 @@ SRTP counts how often the 16 bits of a packet's number have rolled over, and los
 REPORTED = 0x3F
 """The same, for those by which the sender's feedback goes on: reports say that nothing is lost."""
 
-_HALF = 0x8000
 
 T = TypeVar("T")
 
@@ -145,27 +145,27 @@ class Gate:
         if ssrc != self.ssrc:
             self.ssrc, self._sequence = ssrc, (sequence - 1) & 0xFFFF
         passed = (sequence - self._sequence) & 0xFFFF
-        if passed < _HALF:
+        if passed < HALF_TURN:
             self._sequence = sequence
         if self._past_mask and not sequence & self._past_mask:
             # It may have waited since before the kernel let the others through, which are no loss.
-            self._counts.packets_held[self.source] += passed if passed < _HALF else 0
+            self._counts.packets_held[self.source] += passed if passed < HALF_TURN else 0
             return not sequence & DECRYPTED
         self._past_mask = 0
         if self.is_open:
-            if (self.quiet or ssrc not in self._resumed) and passed < _HALF:
+            if (self.quiet or ssrc not in self._resumed) and passed < HALF_TURN:
                 self._counts.packets_held[self.source] += max(0, passed - 1)
             self._resume(ssrc, sequence)
             if self.hold is None:
                 self._counts.packets_taken[self.source] += 1
             return True
         lost = 0
-        if passed < _HALF:
+        if passed < HALF_TURN:
             # Where the kernel shows one in so many, one that is missing stands for as many.
             lost = max(0, passed - self.mask - 1) if self._steady else 0
             self._counts.packets_held[self.source] += passed
         self._steady = True
-        if lost or (passed < _HALF and not sequence & REPORTED):
+        if lost or (passed < HALF_TURN and not sequence & REPORTED):
             self._receiver.skip_to(ssrc, sequence, lost)
         return not sequence & DECRYPTED
 

@@ -12,7 +12,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.internals import Numbered, Receiver
-from deepguard.pipeline.receive.rtp import packet_of
+from deepguard.pipeline.receive.rtp import packet_of, ticks_between
 
 
 class Inlet(Receiver):
@@ -140,7 +140,7 @@ class Inlet(Receiver):
     def _unrolled(self, timestamp: int) -> int:
         """A timestamp that goes on where RTP's 32 bits begin anew."""
         if self._timestamp is not None:
-            self._passed += ((timestamp - self._timestamp + 2**31) & 0xFFFFFFFF) - 2**31
+            self._passed += ticks_between(self._timestamp, timestamp)
         self._timestamp = timestamp
         return self._passed
 

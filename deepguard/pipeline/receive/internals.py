@@ -27,7 +27,7 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.rtp import is_media, is_rtp
+from deepguard.pipeline.receive.rtp import HALF_TURN, is_media, is_rtp
 
 _PREFIX = "_RTCRtpReceiver__"
 _QUEUE = _PREFIX + "decoder_queue"
@@ -37,7 +37,6 @@ _ESTIMATOR = _PREFIX + "remote_bitrate_estimator"
 _STATISTICS = _PREFIX + "remote_streams"
 _OWN_SSRC = _PREFIX + "rtcp_ssrc"
 _DECODED = "_queue"
-_HALF = 0x8000
 _MOST_STREAMS = 255
 _CAPACITY = 512
 """Packets in a jitter buffer: a keyframe of 600 KB."""
@@ -205,7 +204,7 @@ class Receiver:
             return
         # The sender takes its share of losses of how far the number went: what was held back counts as received.
         passed = (sequence - statistics.max_seq) & 0xFFFF
-        if passed >= _HALF:
+        if passed >= HALF_TURN:
             return  # one that was overtaken
         known = statistics.packets_received + statistics.packets_lost + passed
         statistics.packets_received += max(0, passed - lost)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from aiortc import MediaStreamError
 from loguru import logger
 
-from deepguard.guard.encoder import listening_threads
 from deepguard.guard.intake import Intake
+from deepguard.guard.threads import listening_threads
 from deepguard.guard.track import SoundTrack
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import MOST_SECONDS, SHORTEST, Ear, Heard, Packet, Sound, SpeechStarted
-from deepguard.pipeline.receive.silence import LOUD
+from deepguard.pipeline.receive.news import News
+from deepguard.pipeline.receive.rtp import ticks_between
+from deepguard.pipeline.receive.silence import LOUD, SilenceHold
 
 if TYPE_CHECKING:
     from deepguard.pipeline.receive.gate import Gate
@@ -71,14 +73,14 @@ class Microphone:
         self._track = track
         self._intake = intake
         self._gate = gate
+        self._hold = gate.hold if gate is not None else None
         self._counts = counts
         self._ear = Ear()
         self._speaking = False
         self._packets: list[Packet] = []
         self._came = 0.0
-        self._ended = False
-        self._news = asyncio.Event()
-        track.on_schedule = self._news.set
+        self._news = News()
+        track.on_schedule = self._news.tell
 
     def take(self, packet: Packet) -> None:
         """Take the next packet in, to be listened to with those that follow it soon."""
@@ -87,19 +89,18 @@ class Microphone:
         self._came = time.time()
         self._packets.append(packet)
         if len(self._packets) == 1:
-            self._news.set()
+            self._news.tell()
 
     def end(self) -> None:
         """Note that nothing more comes."""
-        self._ended = True
-        self._news.set()
+        self._news.end()
 
     async def run(self) -> None:
         """Listen until the track ends."""
         try:
             while True:
                 while self._gate is not None and (early := self._early()) > 0:
-                    await self._wait(early)
+                    await self._news.wait(early)
                 if self._gate is not None:
                     self._gate.open()
                 await self._listen()
@@ -118,7 +119,9 @@ class Microphone:
     async def _listen(self) -> None:
         """Listen as long as what is said can become a sample soon."""
         while self._gate is None or self._early() < WORTH_SECONDS:
-            await self._wait(SILENT_SECONDS if self._speaking else None)
+            self._news.check()
+            if not self._packets:
+                await self._news.wait(SILENT_SECONDS if self._speaking else None)
             if self._packets:
                 await asyncio.sleep(BATCH_SECONDS)
             await self._hear()
@@ -126,11 +129,11 @@ class Microphone:
     async def _hear(self) -> None:
         packets, self._packets = in_order(self._packets), []
         until = self._came if packets else time.time()
-        said_silent = self._gate is not None and self._gate.hold is not None and self._gate.hold.checking
+        said_silent = self._hold is not None and self._hold.checking
         heard = await asyncio.get_running_loop().run_in_executor(listening_threads(), self._ear.hear, packets, until)
         self._tell(heard)
-        if said_silent and self._gate is not None and self._gate.hold is not None and self._gate.hold.checking:
-            self._doubt(heard)
+        if said_silent and self._hold is not None and self._hold.checking:
+            self._doubt(self._hold, heard)
 
     def _tell(self, heard: list[Heard]) -> None:
         for each in heard:
@@ -149,35 +152,19 @@ class Microphone:
             self._speaking = False
             self._intake.speech_stopped(self._participant_id)
 
-    def _doubt(self, heard: list[Heard]) -> None:
+    def _doubt(self, hold: SilenceHold[Any], heard: list[Heard]) -> None:
         """See whether what is said to be silence is."""
         sound = np.frombuffer(b"".join(each.pcm for each in heard if isinstance(each, Sound)), "<i2")
-        if not len(sound) or self._gate is None or self._gate.hold is None:
+        if not len(sound):
             return
         loudness = math.sqrt(float(np.mean(np.square(sound, dtype=np.float64)))) / 32768
         if loudness > 10 ** (-AUDIBLE / 20):
-            self._gate.hold.trusted = False
+            hold.trusted = False
             self._counts.lied += 1
             logger.warning(
                 "The microphone of {} is not silent, though its sender says so: all of it is decoded from now on",
                 self._participant_id,
             )
-
-    async def _wait(self, seconds: float | None) -> None:
-        """Wait for news, for so long at most.
-
-        Raises:
-            MediaStreamError: The track ended.
-        """
-        if not self._ended and not self._packets:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._news.wait()
-            except TimeoutError:
-                return
-        if self._ended:
-            raise MediaStreamError
 
 
 def in_order(packets: list[Packet]) -> list[Packet]:
@@ -185,8 +172,7 @@ def in_order(packets: list[Packet]) -> list[Packet]:
     if not packets or not isinstance(packets[0], EncodedFrame):
         return packets
     first = packets[0].timestamp
-    # Timestamps begin anew after 32 bits.
-    return sorted(packets, key=lambda packet: (packet.timestamp - first + 2**31) & 0xFFFFFFFF)  # type: ignore[union-attr]
+    return sorted(packets, key=lambda packet: ticks_between(first, packet.timestamp))  # type: ignore[union-attr]
 
 
 __all__ = ["Microphone"]

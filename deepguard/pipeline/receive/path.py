@@ -19,7 +19,7 @@ from deepguard.pipeline.receive.abilities import abilities
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.decoded import take_pictures, take_sound
 from deepguard.pipeline.receive.microphone import Microphone
-from deepguard.pipeline.tracks import ORDER, track_id_of
+from deepguard.pipeline.tracks import ORDER, track_id_of, track_of
 
 if TYPE_CHECKING:
     from deepguard.pipeline.receive.gate import Gate
@@ -90,7 +90,11 @@ class ReceivePath:
     def _take_all(self) -> None:
         self._failed.clear()
         pc = self._connection.pc
-        found = {source: track for source in ORDER if source in self._sources and (track := self._track(source))}
+        found = {
+            source: track
+            for source in ORDER
+            if source in self._sources and (track := track_of(self._connection, source))
+        }
         missing = abilities().missing_receiver
         if self._most is ReceiveLevel.DECODED or missing:
             if missing:
@@ -131,14 +135,6 @@ class ReceivePath:
             self._counts.tracks[self.level] -= self._tracks
         self.level, self._tracks = level, tracks
         self._counts.tracks[level] += tracks
-
-    def _track(self, source: Source) -> SmallWebRTCTrack | None:
-        getters = {
-            Source.CAMERA: self._connection.video_input_track,
-            Source.MICROPHONE: self._connection.audio_input_track,
-            Source.SCREEN: self._connection.screen_video_input_track,
-        }
-        return getters[source]()
 
     def _take_decoded(self, source: Source, received: SmallWebRTCTrack) -> None:
         track = self._follow(source)

@@ -6,6 +6,9 @@ from struct import Struct
 from typing import NamedTuple
 
 HEADER_SIZE = 12
+HALF_TURN = 0x8000
+"""Numbers begin anew after 16 bits: one that is so far ahead of another, or further, is behind it."""
+
 _HEADER = Struct("!BBHII")
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """RFC 6464."""
@@ -37,6 +40,11 @@ def sequence_number(data: bytes) -> int:
 def ssrc(data: bytes) -> int:
     """The synchronization source of an RTP packet."""
     return int.from_bytes(data[8:12], "big")
+
+
+def ticks_between(earlier: int, later: int) -> int:
+    """How far a timestamp lies ahead of another; below zero when behind. Both begin anew after 32 bits."""
+    return ((later - earlier + 2**31) & 0xFFFFFFFF) - 2**31
 
 
 def audio_level(data: bytes, extension_id: int) -> int | None:
@@ -131,6 +139,7 @@ def packet_of(data: bytes) -> RtpPacket | None:
 
 __all__ = [
     "AUDIO_LEVEL",
+    "HALF_TURN",
     "HEADER_SIZE",
     "RtpPacket",
     "audio_level",
@@ -140,4 +149,5 @@ __all__ = [
     "payload_type",
     "sequence_number",
     "ssrc",
+    "ticks_between",
 ]
