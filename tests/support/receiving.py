@@ -200,6 +200,8 @@ class Peer:
         self.sent = 0
         self.last: dict[int, int] = {}
         self._sent_by: Counter[int] = Counter()
+        self._unfinished: Counter[int] = Counter()
+        self._partly_sent: dict[int, bool] = {}
         self.loses: Callable[[bytes], bool] = lambda _data: False
         self.bitrates: list[bytes] = []
         self.reports: list[tuple[int, int]] = []
@@ -229,10 +231,16 @@ class Peer:
         """Make a keyframe though nobody asked."""
         type(self.sender(source))._send_keyframe(self.sender(source))
 
+    def has_sent_all(self, source: Source) -> bool:
+        """Whether no frame is being made or is on its way out."""
+        ssrc = self.sender(source)._ssrc
+        return not self._unfinished[ssrc] and not self._partly_sent.get(ssrc)
+
     async def flood(self, source: Source, count: int) -> None:
         """Send so many packets with nothing in them, numbered on from the last one, as fast as can be.
 
-        Its track must have been taken off. A multiple of 65,536 lets the sender go on afterwards.
+        Its track must have been taken off, and all of it been sent. A multiple of 65,536 lets the sender go on
+        afterwards.
         """
         number = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN).index(source)
         transceiver = self.pc.getTransceivers()[number]
@@ -262,6 +270,7 @@ class Peer:
 
     def _watch(self, sender: RTCRtpSender) -> None:
         handle, make_keyframe = sender._handle_rtcp_packet, sender._send_keyframe
+        make_frame = sender._next_encoded_frame
         asked = self.requests.setdefault(sender._ssrc, [])
 
         def send_keyframe() -> None:
@@ -273,6 +282,14 @@ class Peer:
                 make_keyframe()
             self._changes.tell()
 
+        async def next_encoded_frame(codec: Any) -> Any:
+            self._unfinished[sender._ssrc] += 1
+            try:
+                return await make_frame(codec)
+            finally:
+                self._unfinished[sender._ssrc] -= 1
+                self._changes.tell()
+
         async def handle_rtcp_packet(packet: Any) -> None:
             if isinstance(packet, RtcpPsfbPacket) and packet.fci.startswith(b"REMB"):
                 self.bitrates.append(packet.fci)
@@ -283,6 +300,7 @@ class Peer:
             self._changes.tell()
 
         sender._send_keyframe = send_keyframe  # type: ignore[method-assign]
+        sender._next_encoded_frame = next_encoded_frame  # type: ignore[method-assign]
         sender._handle_rtcp_packet = handle_rtcp_packet  # type: ignore[method-assign]
 
     async def offer(self) -> RTCSessionDescription:
@@ -292,9 +310,13 @@ class Peer:
 
         async def over_the_network(data: bytes) -> None:
             if 127 < data[0] < 192 and not 191 < data[1] < 224:
+                ssrc, ends_frame = int.from_bytes(data[8:12], "big"), bool(data[1] & 0x80)
                 self.sent += 1
-                self._sent_by[int.from_bytes(data[8:12], "big")] += 1
-                self.last[int.from_bytes(data[8:12], "big")] = data[2] << 8 | data[3]
+                self._sent_by[ssrc] += 1
+                self.last[ssrc] = data[2] << 8 | data[3]
+                self._partly_sent[ssrc] = not ends_frame
+                if ends_frame:
+                    self._changes.tell()
                 if self.loses(data):
                     return
             await send(data)

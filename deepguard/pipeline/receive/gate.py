@@ -17,7 +17,7 @@ DECRYPTED = 0xFFF
 """Of the packets that are held back, those whose number has none of these bits are decrypted all the same.
 
 SRTP counts how often the 16 bits of a packet's number have rolled over, and loses count when it misses 32,768 packets
-(RFC 3711, 3.3.1). One in 4,096 may be lost seven times in a row."""
+(RFC 3711, 3.3.1). One in 4,096 may be lost six times in a row; the seventh leads to exactly so many."""
 
 REPORTED = 0x3F
 """The same, for those by which the sender's feedback goes on: reports say that nothing is lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 
 import pytest
 
@@ -15,18 +15,23 @@ from support.receiving import Scene, at_once, receiving
 PACKETS = 3 * 65_536
 
 
-async def after_a_flood(level: ReceiveLevel, loss: float) -> Scene:
-    chance = random.Random(3)
+async def after_a_flood(level: ReceiveLevel, lost_in_a_row: int) -> Scene:
+    lost = itertools.cycle([True] * lost_in_a_row + [False])
     async with receiving(level, video=VideoParams(normal_fps=0.01)) as scene:
         await scene.samples(1)
         await scene.until(lambda: not scene.is_open(Source.CAMERA))
-        sender, reports = scene.peer.sender(Source.CAMERA), len(scene.peer.reports)
+        sender, ssrc = scene.peer.sender(Source.CAMERA), scene.peer.sender(Source.CAMERA)._ssrc
         sender.replaceTrack(None)
-        await scene.until(lambda: len(scene.peer.reports) >= reports + 1)
-        # Most of those few that would be decrypted are lost.
-        scene.peer.loses = lambda data: not (data[2] << 8 | data[3]) & DECRYPTED and chance.random() < loss
+        await scene.until(lambda: scene.peer.has_sent_all(Source.CAMERA))
+
+        def loses(data: bytes) -> bool:
+            decrypted = not (data[2] << 8 | data[3]) & DECRYPTED and int.from_bytes(data[8:12], "big") == ssrc
+            return decrypted and next(lost)
+
+        scene.peer.loses = loses
         arrived, held = scene.arrived[0], scene.counts.packets_held[Source.CAMERA]
         await scene.peer.flood(Source.CAMERA, PACKETS)
+        scene.peer.loses = lambda _data: False
         sender.replaceTrack(scene.camera)
         scene.guard.update_sampling(VideoParams(normal_fps=0.6), scene.guard.sampling[1])
         await scene.samples(2)
@@ -39,4 +44,4 @@ async def after_a_flood(level: ReceiveLevel, loss: float) -> Scene:
 
 @pytest.mark.slow
 async def test_pictures_are_decrypted_after_their_numbers_rolled_over() -> None:
-    await at_once(after_a_flood(ReceiveLevel.KERNEL, 0), after_a_flood(ReceiveLevel.KERNEL, 0.7))
+    await at_once(after_a_flood(ReceiveLevel.KERNEL, 0), after_a_flood(ReceiveLevel.KERNEL, 6))
