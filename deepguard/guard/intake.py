@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from loguru import logger
 
@@ -21,9 +21,13 @@ from deepguard.guard.track import PendingPicture, PictureTrack, SoundTrack, Trac
 from deepguard.guard.watch import Watch
 from deepguard.media.audio import AudioChunk
 from deepguard.media.encode import EncodedPicture
-from deepguard.media.look import Look, Lookout
+from deepguard.media.look import Lookout
 from deepguard.media.picture import Picture, RawPicture
 from deepguard.model import Sample, SampleFormat, SampleOutcome, Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TrackId: TypeAlias = str | Callable[[], str]
 """A transport's track id, or how to learn it when a track is first seen."""
@@ -149,6 +153,41 @@ class Intake:
         self._take_picture(participant_id, track, picture, now, captured_at)
         return True
 
+    async def take_due(
+        self, participant_id: str, track: PictureTrack, read: Callable[[], Picture], captured_at: float
+    ) -> tuple[int, int] | None:
+        """Read a picture that was got because one is due, and take it: one piece of work off the event loop.
+
+        Args:
+            participant_id: Whose track, as ``expect`` took it.
+            track: The track, as ``expect`` gave it.
+            read: Gives the picture; called in another thread.
+            captured_at: When it came (Unix).
+
+        Returns:
+            The picture's width and height; None when none was due any more.
+
+        Raises:
+            MediaError: The picture cannot be read or encoded: one is still due.
+        """
+        lookout = track.lookout
+        try:
+            found, thumbnail, encoded = await asyncio.get_running_loop().run_in_executor(
+                encoder_threads(), _read_and_encode, read, track.params
+            )
+        except MediaError:
+            raise
+        except Exception as error:  # one bad frame must not end the sampling of a track
+            raise MediaError(f"a picture could not be encoded: {error!r}") from error
+        now = time.monotonic()
+        track.facts.last_media = now
+        if not self.is_open or not track.sampler.due(now):
+            return None
+        picture = PendingPicture(_new_sample_id(), found, captured_at, now)
+        self._take(participant_id, track, picture.sample_id, now, captured_at)
+        self._submit_picture(participant_id, track, picture, lookout, thumbnail, encoded)
+        return found.size
+
     def _take_picture(
         self, participant_id: str, track: PictureTrack, found: Picture, now: float, captured_at: float
     ) -> None:
@@ -237,34 +276,45 @@ class Intake:
                 picture = following
                 lookout = track.lookout
                 try:
-                    look, encoded = await loop.run_in_executor(
-                        encoder_threads(), _measure_and_encode, picture, lookout, track.params
+                    thumbnail, encoded = await loop.run_in_executor(
+                        encoder_threads(), _encode, picture.picture, track.params
                     )
                 except Exception as error:  # noqa: BLE001 - one bad frame must not end the sampling of a track
                     logger.warning("A frame could not be encoded: {}", error)
                     self._drop(participant_id, track, picture.sample_id, "it could not be encoded")
                 else:
-                    # Before the sample: its verdict may come at once. What was another track's says nothing of this.
-                    if lookout is track.lookout:
-                        self._watch.note_look(participant_id, track, look, picture.captured_at)
-                    self._submit(
-                        track,
-                        Sample(
-                            id=picture.sample_id,
-                            call_id=self._call_id,
-                            participant_id=participant_id,
-                            track_id=track.track_id,
-                            source=track.source,
-                            format=encoded.format,
-                            data=encoded.data,
-                            captured_at=picture.captured_at,
-                            width=encoded.width,
-                            height=encoded.height,
-                        ),
-                    )
+                    self._submit_picture(participant_id, track, picture, lookout, thumbnail, encoded)
                 following, track.pending = track.pending, None
         finally:
             track.encoding = False
+
+    def _submit_picture(
+        self,
+        participant_id: str,
+        track: PictureTrack,
+        picture: PendingPicture,
+        lookout: Lookout,
+        thumbnail: NDArray[np.uint8],
+        encoded: EncodedPicture,
+    ) -> None:
+        # What was another track's says nothing of this one.
+        if lookout is track.lookout:
+            # Before the sample: its verdict may come at once.
+            look = lookout.see(thumbnail, picture.offered_at)
+            self._watch.note_look(participant_id, track, look, picture.captured_at)
+        sample = Sample(
+            id=picture.sample_id,
+            call_id=self._call_id,
+            participant_id=participant_id,
+            track_id=track.track_id,
+            source=track.source,
+            format=encoded.format,
+            data=encoded.data,
+            captured_at=picture.captured_at,
+            width=encoded.width,
+            height=encoded.height,
+        )
+        self._submit(track, sample)
 
     def _submit_chunks(self, participant_id: str, track: SoundTrack, chunks: list[AudioChunk]) -> None:
         for chunk in chunks:
@@ -307,9 +357,15 @@ class Intake:
         self._drop(sample.participant_id, track, sample.id, reason)
 
 
-def _measure_and_encode(picture: PendingPicture, lookout: Lookout, params: VideoParams) -> tuple[Look, EncodedPicture]:
-    look = lookout.see(picture.picture.thumbnail(), picture.offered_at)
-    return look, picture.picture.encode(params)
+def _read_and_encode(
+    read: Callable[[], Picture], params: VideoParams
+) -> tuple[Picture, NDArray[np.uint8], EncodedPicture]:
+    picture = read()
+    return picture, *_encode(picture, params)
+
+
+def _encode(picture: Picture, params: VideoParams) -> tuple[NDArray[np.uint8], EncodedPicture]:
+    return picture.thumbnail(), picture.encode(params)
 
 
 def _new_sample_id() -> str:

@@ -94,7 +94,7 @@ class PictureTrack(Track):
     Attributes:
         sampler: Decides which frame is due.
         params: How pictures are sampled and encoded.
-        lookout: Measures whether they are black or frozen; used by the one thread that encodes.
+        lookout: Measures whether they are black or frozen.
         encoding: Whether a picture is being encoded now.
         pending: The newest due frame that waits for the encoder.
     """

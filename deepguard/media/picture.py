@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class Picture(Protocol):
     """A picture that can be measured and encoded, in any thread; both take a while."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
+
     def thumbnail(self) -> NDArray[np.uint8]:
         """The picture small and grey, as ``deepguard.media.thumbnail`` makes it."""
         ...
@@ -64,6 +69,11 @@ class FramePicture:
     """
 
     frame: VideoFrame = field(repr=False)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.frame.width, self.frame.height
 
     def thumbnail(self) -> NDArray[np.uint8]:
         """The picture small and grey."""

@@ -6,7 +6,6 @@ keyframe; that one and the frames which make it good are decoded, and the last o
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from aiortc import MediaStreamError
@@ -16,9 +15,8 @@ from loguru import logger
 
 from deepguard.errors import MediaError
 from deepguard.guard.intake import Intake
-from deepguard.guard.threads import encoder_threads
 from deepguard.guard.track import PictureTrack
-from deepguard.pipeline.receive.clip import Clip, decode_last
+from deepguard.pipeline.receive.clip import Clip
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.gate import Gate
@@ -224,9 +222,9 @@ class Camera:
         return clip
 
     async def _hand_over(self, clip: Clip) -> None:
-        came = time.time()
+        due_at, came = self._track.sampler.due_at, time.time()
         try:
-            frame = await asyncio.get_running_loop().run_in_executor(encoder_threads(), decode_last, clip.frames)
+            size = await self._intake.take_due(self._participant_id, self._track, clip.read, came)
         except MediaError as error:
             self._counts.undecodable += 1
             self._failures += 1
@@ -237,7 +235,9 @@ class Camera:
                 await self._news.wait(left)
             return
         self._failures = 0
-        self._offer(frame, came)
+        if size is not None:
+            self._pace.pixels = size[0] * size[1]
+            self._counts.note_taken(due_at)
 
     def _offer(self, frame: VideoFrame, came: float) -> None:
         self._pace.pixels = frame.width * frame.height

@@ -9,6 +9,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from deepguard.errors import MediaError
+from deepguard.media.picture import FramePicture
 from deepguard.media.raw import MAX_PIXELS
 from deepguard.pipeline.receive.frames import EncodedFrame
 
@@ -58,34 +59,30 @@ class Clip:
         """Bytes of each frame."""
         return [len(frame.data) for frame in self.frames]
 
+    def read(self) -> FramePicture:
+        """Decode it, and give its last picture. Blocks; may be called from any thread.
 
-def decode_last(frames: list[EncodedFrame]) -> VideoFrame:
-    """Decode a clip, and give its last picture. Blocks; may be called from any thread.
+        The decoder lives only as long as this: one for each call would hold some megabytes of pictures.
 
-    The decoder lives only as long as this: one for each call would hold some megabytes of pictures.
-
-    Args:
-        frames: A keyframe and those after it; not all of them need to be sound.
-
-    Raises:
-        MediaError: No picture could be decoded.
-    """
-    codec: VideoCodecContext = CodecContext.create(_DECODERS[frames[0].codec.name], "r")  # type: ignore[assignment]
-    # Threads of its own would cost more than the few frames.
-    codec.thread_count = 1
-    # A few bytes may claim any size, and others' pictures would wait for it.
-    codec.options = {"max_pixels": str(MAX_PIXELS)}
-    last: VideoFrame | None = None
-    reason = "nothing came out of the decoder"
-    # At the end, what the decoder held back to put frames in order.
-    for packet in (*(Packet(frame.data) for frame in frames), None):
-        try:
-            last = next(reversed(codec.decode(packet)), last)
-        except FFmpegError as error:
-            reason = str(error)
-    if last is None:
-        raise MediaError(f"a {frames[0].codec.name} picture could not be decoded: {reason}")
-    return last
+        Raises:
+            MediaError: No picture could be decoded; not all frames need to be sound.
+        """
+        codec: VideoCodecContext = CodecContext.create(_DECODERS[self.codec], "r")  # type: ignore[assignment]
+        # Threads of its own would cost more than the few frames.
+        codec.thread_count = 1
+        # A few bytes may claim any size, and others' pictures would wait for it.
+        codec.options = {"max_pixels": str(MAX_PIXELS)}
+        last: VideoFrame | None = None
+        reason = "nothing came out of the decoder"
+        # At the end, what the decoder held back to put frames in order.
+        for packet in (*(Packet(frame.data) for frame in self.frames), None):
+            try:
+                last = next(reversed(codec.decode(packet)), last)
+            except FFmpegError as error:
+                reason = str(error)
+        if last is None:
+            raise MediaError(f"a {self.codec} picture could not be decoded: {reason}")
+        return FramePicture(last)
 
 
-__all__ = ["CLOCK", "MOST_BYTES", "MOST_FRAMES", "Clip", "decode_last"]
+__all__ = ["CLOCK", "MOST_BYTES", "MOST_FRAMES", "Clip"]

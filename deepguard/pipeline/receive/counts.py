@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
@@ -67,8 +68,11 @@ class ReceiveCounts:
     late: list[int] = field(default_factory=lambda: [0] * (len(LATE_SECONDS) + 1))
     late_seconds: float = 0.0
 
-    def note_late(self, seconds: float) -> None:
-        """Note how long after it was due a picture was handed over."""
+    def note_taken(self, due_at: float) -> None:
+        """Note that a picture was handed over now that was due then, in monotonic seconds."""
+        if due_at <= 0:
+            return  # the first one of a track is due since ever
+        seconds = time.monotonic() - due_at
         self.late[bisect_left(LATE_SECONDS, seconds)] += 1
         self.late_seconds += seconds
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from av import VideoFrame
 
 from deepguard.guard.intake import Intake
@@ -26,9 +24,8 @@ def offer(
         counts: What is counted.
     """
     due_at = track.sampler.due_at
-    # The first one of a track is due since ever.
-    if intake.offer_due(participant_id, track, FramePicture(frame), came) and due_at > 0:
-        counts.note_late(time.monotonic() - due_at)
+    if intake.offer_due(participant_id, track, FramePicture(frame), came):
+        counts.note_taken(due_at)
 
 
 __all__ = ["offer"]

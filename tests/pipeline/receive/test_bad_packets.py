@@ -11,7 +11,7 @@ from deepguard.errors import MediaError
 from deepguard.media.raw import MAX_EDGE
 from deepguard.model import Source
 from deepguard.pipeline.receive import assembling
-from deepguard.pipeline.receive.clip import MOST_FRAMES, Clip, decode_last
+from deepguard.pipeline.receive.clip import MOST_FRAMES, Clip
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.internals import LONGEST
 from deepguard.pipeline.receive.silence import LINGER, MOST_KEPT, SilenceHold
@@ -65,9 +65,9 @@ async def test_a_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_picture_of_an_absurd_size_is_not_even_begun() -> None:
-    assert decode_last([EncodedFrame(VP8, keyframe(640, 480), 0)]).width == 640
+    assert Clip([EncodedFrame(VP8, keyframe(640, 480), 0)]).read().size == (640, 480)
     with pytest.raises(MediaError, match="VP8"):
-        decode_last([EncodedFrame(VP8, keyframe(MAX_EDGE - 383, MAX_EDGE - 383), 0)])
+        Clip([EncodedFrame(VP8, keyframe(MAX_EDGE - 383, MAX_EDGE - 383), 0)]).read()
 
 
 def test_of_a_clip_only_so_much_is_kept_and_nothing_after_a_gap() -> None:
