@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -35,16 +36,21 @@ RAISES = """
 
 
 @pytest.fixture
-def judge_with(tmp_path: Path) -> Any:
+def judge_with(tmp_path: Path) -> Iterator[Any]:
+    judges: list[Judge] = []
+
     def make(*plugins: str) -> Judge:
         host = PluginHost()
         for number, source in enumerate(plugins):
             file = tmp_path / f"mine_{number}.py"
             file.write_text(dedent(source))
             host.load_file(file)
-        return Judge(Call("call", 0.0), thresholds=Thresholds(), hooks=host, detector="test", simulated=False)
+        judges.append(Judge(Call("call", 0.0), thresholds=Thresholds(), hooks=host, detector="test", simulated=False))
+        return judges[-1]
 
-    return make
+    yield make
+    for judge in judges:
+        judge.end(9.0)  # or its policy's thread stays
 
 
 def alert() -> Any:
