@@ -152,7 +152,7 @@ class Spoken(MediaStreamTrack):
         self._began = now if self._began is None else self._began
         await asyncio.sleep(max(0.0, self._began + self._position / VOICE_RATE - now))
         said, self._unsaid = self._unsaid[:count], self._unsaid[count:]
-        samples = self.noise.take(range(self._position, self._position + count), mode="wrap")
+        samples = self.noise[np.arange(self._position, self._position + count) % len(self.noise)]
         samples[: len(said)] += said
         frame = AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = VOICE_RATE, self._position, Fraction(1, VOICE_RATE)
