@@ -106,7 +106,8 @@ def leaving_out(seconds: float) -> list[tuple[float, bool]]:
 
 def test_a_pause_that_is_left_out_is_held_and_speech_brings_its_end() -> None:
     hold: SilenceHold[float] = SilenceHold()
-    admit_all(hold, [None] * 10)
+    for number in range(10):
+        assert hold.admit(number * STEP, None, number * STEP).items
     pause = [(10 * STEP + at, nothing) for at, nothing in leaving_out(8)]
     passed = [hold.admit(at, None, at, is_nothing=nothing).items for at, nothing in pause]
     heard = [items for (at, _), items in zip(pause, passed, strict=True) if at < 9 * STEP + LINGER]
