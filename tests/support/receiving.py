@@ -125,12 +125,17 @@ def number_on(sample: Sample) -> tuple[int, bool]:
 
 
 class Spoken(MediaStreamTrack):
-    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after."""
+    """Plays 16-bit mono PCM at 48 kHz in real time, and is silent before and after.
+
+    Attributes:
+        noise: What is heard all the time, over and over.
+    """
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
+        self.noise: NDArray[np.int16] = np.zeros(1, np.int16)
         self._unsaid: NDArray[np.int16] = np.zeros(0, np.int16)
         self._position = 0
         self._began: float | None = None
@@ -147,8 +152,8 @@ class Spoken(MediaStreamTrack):
         self._began = now if self._began is None else self._began
         await asyncio.sleep(max(0.0, self._began + self._position / VOICE_RATE - now))
         said, self._unsaid = self._unsaid[:count], self._unsaid[count:]
-        samples = np.zeros(count, np.int16)
-        samples[: len(said)] = said
+        samples = self.noise[np.arange(self._position, self._position + count) % len(self.noise)]
+        samples[: len(said)] += said
         frame = AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = VOICE_RATE, self._position, Fraction(1, VOICE_RATE)
         self._position += count

@@ -80,6 +80,7 @@ def take_encoded(
             counts=counts,
             changed=gates.changed,
             level_id=layout.level_id if source.is_audio else None,
+            opus_kinds=layout.opus_kinds,
         )
         put_up.append((gate, receiver))
         taken.followed.append((gate, track))

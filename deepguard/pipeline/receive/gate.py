@@ -13,14 +13,21 @@ from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.rtp import HALF_TURN
 from deepguard.pipeline.receive.silence import SilenceHold
 
-DECRYPTED = 0xFFF
-"""Of the packets that are held back, those whose number has none of these bits are decrypted all the same.
+BELIEVED = 512
+BELIEVED_SECONDS = 1.0
+"""Whoever knows a stream's number can send what looks like its packets; only one that was decrypted is the sender's. Of
+packets that are held back one is decrypted now and then, and others are believed for so long, and when their number is
+at most so far from its: what a stranger claims moves little, and is forgotten soon.
 
-SRTP counts how often the 16 bits of a packet's number have rolled over, and loses count when it misses 32,768 packets
-(RFC 3711, 3.3.1). One in 4,096 may be lost six times in a row; the seventh leads to exactly so many."""
+It also keeps SRTP from losing count of how often the 16 bits of a number have rolled over, as it would if it missed
+32,768 packets (RFC 3711, 3.3.1)."""
 
 REPORTED = 0x3F
-"""The same, for those by which the sender's feedback goes on: reports say that nothing is lost."""
+"""Of the packets that are held back, those whose number has none of these bits let the sender's feedback go on: reports
+say that nothing is lost."""
+
+NOTHING = 2
+"""Bytes of an Opus packet in which nothing is, at most: how long the frames are that were not sent (RFC 6716, 3.4)."""
 
 
 T = TypeVar("T")
@@ -34,13 +41,13 @@ class Gate:
         kinds: The payload types of its media.
         repair_kinds: Those of its retransmissions.
         is_open: Whether packets are let through.
-        last_seen: When the last packet was seen, in monotonic seconds; 0 before the first.
+        last_seen: When the last packet of its media was seen, in monotonic seconds; 0 before the first.
         ssrc: Whose packets its media are, once one was seen.
         mask: Of the packets that are held back the process sees those whose number has none of these bits.
         quiet: Whether a microphone's packets are held back because nobody speaks: the gate is open, but what is
             quietest of them may be dropped without being seen.
-        hold: For a microphone whose sender tells how loud it is: holds back what is silent.
-        level_id: The id of the header extension that tells.
+        hold: For a microphone: holds back what is silent.
+        level_id: The id of the header extension that tells how loud a packet is.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Gate:
         counts: ReceiveCounts,
         changed: Callable[[], None],
         level_id: int | None = None,
+        opus_kinds: Collection[int] = (),
     ) -> None:
         """Begin with an open gate.
 
@@ -64,6 +72,7 @@ class Gate:
             counts: Counts packets.
             changed: Called when it was opened or closed.
             level_id: The id of the header extension that tells how loud a packet is.
+            opus_kinds: Those payload types of its media that are Opus, which can leave silence out.
         """
         self.source = source
         self.kinds = frozenset(kinds)
@@ -74,11 +83,14 @@ class Gate:
         self.mask = 0
         self.quiet = False
         self.level_id = level_id
-        self.hold: SilenceHold[tuple[int, Any]] | None = SilenceHold() if level_id is not None else None
+        self.hold: SilenceHold[tuple[int, Any]] | None = SilenceHold() if source is Source.MICROPHONE else None
+        self._opus_kinds = frozenset(opus_kinds)
         self._receiver = receiver
         self._counts = counts
         self._changed = changed
         self._sequence = 0
+        self._proven: tuple[int, int] | None = None
+        self._believes_until = 0.0
         self._steady = False
         self._past_mask = 0
         self._resumed: set[int] = set()
@@ -121,8 +133,31 @@ class Gate:
         await asyncio.wait({self._seen}, timeout=seconds)
         return self._seen is None
 
+    def doubts(self, sequence: int, ssrc: int) -> bool:
+        """Whether a packet has to be decrypted before anything that it says of itself is believed.
+
+        Args:
+            sequence: Its number, from 0 to 65535.
+            ssrc: Its stream.
+        """
+        if self._proven is None or ssrc != self._proven[0] or time.monotonic() >= self._believes_until:
+            return True
+        return (sequence - self._proven[1] + BELIEVED) & 0xFFFF > 2 * BELIEVED
+
+    def prove(self, kind: int, sequence: int, ssrc: int) -> None:
+        """Note that a packet is the sender's: it could be decrypted.
+
+        Args:
+            kind: Its payload type.
+            sequence: Its number, from 0 to 65535.
+            ssrc: Its stream.
+        """
+        if kind in self.kinds:
+            self._proven = ssrc, sequence
+            self._believes_until = time.monotonic() + BELIEVED_SECONDS
+
     def admit(self, kind: int, sequence: int, ssrc: int) -> bool:
-        """Take note of a packet.
+        """Take note of a packet that is believed to be the sender's.
 
         Args:
             kind: Its payload type.
@@ -132,16 +167,16 @@ class Gate:
         Returns:
             Whether it is let through.
         """
+        if kind in self.repair_kinds:
+            # What was sent again before the first packet of now belongs to the time before the gap.
+            if not self.is_open or not self._resumed:
+                return False
+            self._resume(ssrc, sequence)
+            return True
         self.last_seen = time.monotonic()
         if self._seen is not None:
             self._seen.set_result(None)
             self._seen = None
-        if kind in self.repair_kinds:
-            # What was sent again before the first packet of now belongs to the time before the gap.
-            if not self.is_open or not self._resumed:
-                return not sequence & DECRYPTED
-            self._resume(ssrc, sequence)
-            return True
         if ssrc != self.ssrc:
             self.ssrc, self._sequence = ssrc, (sequence - 1) & 0xFFFF
         passed = (sequence - self._sequence) & 0xFFFF
@@ -150,7 +185,7 @@ class Gate:
         if self._past_mask and not sequence & self._past_mask:
             # It may have waited since before the kernel let the others through, which are no loss.
             self._counts.packets_held[self.source] += passed if passed < HALF_TURN else 0
-            return not sequence & DECRYPTED
+            return False
         self._past_mask = 0
         if self.is_open:
             if (self.quiet or ssrc not in self._resumed) and passed < HALF_TURN:
@@ -167,9 +202,20 @@ class Gate:
         self._steady = True
         if lost or (passed < HALF_TURN and not sequence & REPORTED):
             self._receiver.skip_to(ssrc, sequence, lost)
-        return not sequence & DECRYPTED
+        return False
 
-    def sift(self, packet: T, sequence: int, ssrc: int, level: int | None) -> tuple[T, ...]:
+    def is_nothing(self, kind: int, payload: bytes) -> bool:
+        """Whether a packet says that there is nothing to be heard, as Opus does when it leaves silence out (DTX).
+
+        Args:
+            kind: Its payload type.
+            payload: What it carries.
+        """
+        return len(payload) <= NOTHING and kind in self._opus_kinds
+
+    def sift(
+        self, packet: T, sequence: int, ssrc: int, *, level: int | None = None, is_nothing: bool = False
+    ) -> tuple[T, ...]:
         """Of a microphone's packets that were admitted, let those through in which somebody may be heard.
 
         Args:
@@ -177,6 +223,7 @@ class Gate:
             sequence: Its number.
             ssrc: Its stream.
             level: How loud its sender says it is; None when that is not said.
+            is_nothing: Whether there is nothing in it.
 
         Returns:
             What is let through, in order: nothing, the packet, or before it those that had been held back.
@@ -184,10 +231,10 @@ class Gate:
         if self.hold is None:
             return (packet,)
         dropped = self.hold.dropped
-        admitted = self.hold.admit((sequence, packet), level, time.monotonic())
+        admitted = self.hold.admit((sequence, packet), level, time.monotonic(), is_nothing=is_nothing)
         self._counts.packets_held[self.source] += self.hold.dropped - dropped
         items = admitted.items
-        if items and self.quiet:
+        if items and self.quiet and self.level_id is not None:
             # What the kernel let through while it was quiet is full of holes, up to the packets right before this one.
             whole = next(count for count in range(1, len(items) + 1) if not _follows(items, len(items) - count))
             self._counts.packets_held[self.source] += len(items) - whole
@@ -223,4 +270,4 @@ def _follows(items: tuple[tuple[int, Any], ...], at: int) -> bool:
     return at > 0 and (items[at][0] - items[at - 1][0]) & 0xFFFF == 1
 
 
-__all__ = ["DECRYPTED", "REPORTED", "Gate"]
+__all__ = ["BELIEVED", "NOTHING", "REPORTED", "Gate"]

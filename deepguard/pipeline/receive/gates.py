@@ -17,7 +17,7 @@ from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.inlet import Inlet
 from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, datagrams, receiver_of
 from deepguard.pipeline.receive.layout import TrackLayout
-from deepguard.pipeline.receive.rtp import audio_level, payload_type, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import audio_level, packet_of, payload_type, sequence_number, ssrc
 
 MASKS = {"audio": 15, "video": 63}
 """While a gate is closed, every 16th packet of sound and every 64th of pictures still arrive, some three a second: they
@@ -182,16 +182,21 @@ class Gates:
         gate = self._gate_of(kind, source)
         if gate is None:
             return True
-        receiver, sequence = self._receivers[gate], sequence_number(data)
-        if not gate.admit(kind, sequence, source):
+        receiver, sequence, plain = self._receivers[gate], sequence_number(data), None
+        if gate.is_open or gate.doubts(sequence, source):
+            plain = receiver.decrypted(data)
+            if plain is None:
+                return False
+            gate.prove(kind, sequence, source)
+        if not gate.admit(kind, sequence, source) or plain is None or (packet := packet_of(plain)) is None:
             return False
-        if not gate.is_open:
-            receiver.decrypted(data)
-        elif gate.level_id is None:
-            receiver.put(data)
-        else:
-            for each in gate.sift(data, sequence, source, audio_level(data, gate.level_id)):
-                receiver.put(each)
+        if gate.hold is None:
+            receiver.put(packet)
+            return False
+        level = audio_level(plain, gate.level_id) if gate.level_id is not None else None
+        is_nothing = gate.is_nothing(kind, packet.payload)
+        for each in gate.sift(packet, sequence, source, level=level, is_nothing=is_nothing):
+            receiver.put(each)
         return False
 
 
@@ -213,7 +218,13 @@ def _at_packets(gate: Gate) -> Callable[[PacketHandler], PacketHandler]:
             if not gate.admit(packet.payload_type, packet.sequence_number, packet.ssrc) or not gate.is_open:
                 return
             level = packet.extensions.audio_level
-            for each in gate.sift(packet, packet.sequence_number, packet.ssrc, level[1] if level else None):
+            for each in gate.sift(
+                packet,
+                packet.sequence_number,
+                packet.ssrc,
+                level=level[1] if level else None,
+                is_nothing=gate.is_nothing(packet.payload_type, packet.payload),
+            ):
                 await handle(each, arrival_time_ms)
 
         return handle_admitted

@@ -12,7 +12,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.internals import Numbered, Receiver
-from deepguard.pipeline.receive.rtp import packet_of, ticks_between
+from deepguard.pipeline.receive.rtp import RtpPacket, ticks_between
 
 
 class Inlet(Receiver):
@@ -74,15 +74,13 @@ class Inlet(Receiver):
         if self._frames is not None:
             self._frames.start_over()
 
-    def put(self, datagram: bytes) -> None:
-        """Take the next packet in, as it came.
+    def put(self, packet: RtpPacket) -> None:
+        """Take the next packet in.
 
         Args:
-            datagram: An encrypted RTP packet, untrusted.
+            packet: As it was decrypted.
         """
-        data = self.decrypted(datagram)
-        packet = packet_of(data) if data is not None else None
-        if packet is None or not self._taking or self._take is None:
+        if not self._taking or self._take is None:
             return
         codec = self._codecs.get(packet.kind)
         if codec is None:

@@ -28,6 +28,7 @@ from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.rtp import HALF_TURN, is_media, is_rtp
+from deepguard.pipeline.receive.rtp import RtpPacket as ReceivedPacket
 
 _PREFIX = "_RTCRtpReceiver__"
 _QUEUE = _PREFIX + "decoder_queue"
@@ -123,11 +124,11 @@ class Receiver:
     def takes(self, takes: bool) -> None:
         self.receiver._enabled = takes
 
-    def put(self, datagram: bytes) -> None:
-        """Take the next packet in, as it came; for those that see datagrams.
+    def put(self, packet: ReceivedPacket) -> None:
+        """Take the next packet in; for those that see datagrams.
 
         Args:
-            datagram: An encrypted RTP packet, untrusted.
+            packet: As it was decrypted.
         """
         raise NotImplementedError
 

@@ -39,6 +39,11 @@ class TrackLayout:
         """Payload types of its retransmissions."""
         return frozenset(kind for kind, codec in self.codecs.items() if is_rtx(codec))
 
+    @property
+    def opus_kinds(self) -> frozenset[int]:
+        """Payload types of its media that are Opus."""
+        return frozenset(kind for kind, codec in self.codecs.items() if codec.mimeType.lower() == "audio/opus")
+
 
 def layouts_of(pc: RTCPeerConnection) -> dict[Source, TrackLayout]:
     """How the packets of a peer connection's tracks are told apart.

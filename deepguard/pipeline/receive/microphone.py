@@ -153,18 +153,21 @@ class Microphone:
             self._intake.speech_stopped(self._participant_id)
 
     def _doubt(self, hold: SilenceHold[Any], heard: list[Heard]) -> None:
-        """See whether what is said to be silence is."""
-        sound = np.frombuffer(b"".join(each.pcm for each in heard if isinstance(each, Sound)), "<i2")
-        if not len(sound):
-            return
-        loudness = math.sqrt(float(np.mean(np.square(sound, dtype=np.float64)))) / 32768
-        if loudness > 10 ** (-AUDIBLE / 20):
+        """See whether what is said to be silence is, or what is left out for silence has nobody speaking in it."""
+        speaks = any(isinstance(each, SpeechStarted) for each in heard)
+        if speaks or (hold.told_quiet and _loudness(heard) > 10 ** (-AUDIBLE / 20)):
             hold.trusted = False
             self._counts.lied += 1
             logger.warning(
                 "The microphone of {} is not silent, though its sender says so: all of it is decoded from now on",
                 self._participant_id,
             )
+
+
+def _loudness(heard: list[Heard]) -> float:
+    """How loud something is, 1 at its loudest."""
+    sound = np.frombuffer(b"".join(each.pcm for each in heard if isinstance(each, Sound)), "<i2")
+    return math.sqrt(float(np.mean(np.square(sound, dtype=np.float64)))) / 32768 if len(sound) else 0.0
 
 
 def in_order(packets: list[Packet]) -> list[Packet]:

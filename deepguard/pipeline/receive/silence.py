@@ -1,4 +1,8 @@
-"""Holding back what a microphone sends while its sender says that nobody speaks (RFC 6464)."""
+"""Holding back what a microphone sends while its sender says that nobody speaks.
+
+Senders say so in two ways: of each packet how loud it is (RFC 6464), or by leaving silence out (DTX, RFC 7587, 3.1.3).
+Then nothing comes, or packets with nothing in them, and 2.5 times a second one that tells how the silence sounds.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,12 @@ MOST_KEPT = 320
 
 CHECK = 0.5
 CHECK_EVERY = (10.0, 20.0)
-"""Now and then some of what is said to be silence is listened to, this many seconds of it: the sender may be lying."""
+"""Now and then some of what is said to be silence is listened to, this many seconds of it from the packet on that comes
+next: the sender may be lying."""
+
+APART = 0.3
+"""Seconds since the packet before after which one says how silence sounds. Opus sends such a one every 0.4 s, while no
+packet of sound that goes on holds so much of it: 0.12 s is the longest. Speech shows with its second packet."""
 
 T = TypeVar("T")
 
@@ -44,6 +53,7 @@ class SilenceHold(Generic[T]):
         trusted: Whether the sender's word counts; once it was caught lying everything is let through.
         dropped: Packets that were let go for good.
         checking: Whether what is let through now is said to be silence, and is let through to see whether it is.
+        told_quiet: Whether of the last packet it was said that it is quiet; one that is left out may sound.
     """
 
     def __init__(self) -> None:
@@ -51,29 +61,37 @@ class SilenceHold(Generic[T]):
         self.trusted = True
         self.dropped = 0
         self.checking = False
+        self.told_quiet = False
         self._kept: deque[tuple[float, T]] = deque()
         self._gap = False
-        self._loud_until = self._check_at = 0.0
+        self._loud_until = self._check_at = self._checked_until = 0.0
+        self._sounded_at = 0.0
         self._begun = False
 
-    def admit(self, item: T, level: int | None, now: float) -> Admitted[T]:
+    def admit(self, item: T, level: int | None, now: float, *, is_nothing: bool = False) -> Admitted[T]:
         """Take the next packet in.
 
         Args:
             item: The packet.
             level: As its sender says: decibels below the loudest, from 0 to 127. None: it does not say.
             now: Monotonic seconds.
+            is_nothing: Whether there is nothing in it.
         """
         self.checking = False
-        if not self._begun or not self.trusted or level is None or level <= LOUD:
+        self.told_quiet = level is not None and level > LOUD
+        left_out = is_nothing or now - self._sounded_at >= APART
+        if not is_nothing:
+            self._sounded_at = now
+        if not self._begun or not self.trusted or not (self.told_quiet or left_out):
             self._begun = True
             self._loud_until = now + LINGER
             self._plan_check(now)
         if now < self._loud_until:
             return self._release(item)
-        if now >= self._check_at + CHECK:
-            self._plan_check(now)
-        elif now >= self._check_at:
+        if now >= self._check_at:
+            self._checked_until = now + CHECK
+            self._plan_check(self._checked_until)
+        if now < self._checked_until:
             self.checking = True
             return self._release(item)
         self._kept.append((now, item))
@@ -98,4 +116,4 @@ class SilenceHold(Generic[T]):
         self._gap = self._begun = False
 
 
-__all__ = ["CHECK", "KEPT", "LINGER", "LOUD", "MOST_KEPT", "Admitted", "SilenceHold"]
+__all__ = ["APART", "CHECK", "KEPT", "LINGER", "LOUD", "MOST_KEPT", "Admitted", "SilenceHold"]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import socket
+import struct
+import time
+from typing import Any
 
 import pytest
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
+from deepguard.config.models import VideoParams
 from deepguard.errors import MediaError
 from deepguard.media.raw import MAX_EDGE
 from deepguard.model import Source
 from deepguard.pipeline.receive import assembling
 from deepguard.pipeline.receive.clip import MOST_FRAMES, Clip
+from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
+from deepguard.pipeline.receive.gate import BELIEVED_SECONDS
 from deepguard.pipeline.receive.internals import LONGEST
 from deepguard.pipeline.receive.silence import LINGER, MOST_KEPT, SilenceHold
-from support.receiving import at_once, receiving
+from support.receiving import Scene, at_once, receiving
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
 
@@ -62,6 +68,93 @@ async def what_is_lost_for_good() -> None:
 async def test_a_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembling, "MOST_PACKETS", 40)
     await at_once(a_stranger_s_datagrams(), what_is_lost_for_good())
+
+
+def forged(scene: Scene, source: Source, number: int, ssrc: int | None = None) -> bytes:
+    """What looks like a packet of the peer's, of somebody who has not its key."""
+    transceiver = scene.peer.pc.getTransceivers()[(Source.MICROPHONE, Source.CAMERA).index(source)]
+    kind, ssrc = transceiver._codecs[0].payloadType, ssrc or transceiver.sender._ssrc
+    return struct.pack("!BBHII", 0x80, kind or 0, number & 0xFFFF, number, ssrc) + bytes(40)
+
+
+def note_arriving(scene: Scene) -> set[bytes]:
+    """Collect what arrives, whoever sent it."""
+    arrived: set[bytes] = set()
+
+    def note(protocol: Any) -> None:
+        received = protocol.datagram_received
+
+        def datagram_received(data: bytes, address: Any) -> None:
+            received(data, address)
+            arrived.add(data)
+            scene.changes.tell()
+
+        protocol.datagram_received = datagram_received
+
+    for protocol in scene.connection.pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
+        note(protocol)
+    return arrived
+
+
+async def a_dead_track(level: ReceiveLevel) -> None:
+    """A camera that sends nothing any more, while somebody else sends what looks like it."""
+    async with receiving(level, video=VideoParams(normal_fps=0.01)) as scene:
+        await scene.samples(1)
+        await scene.until(lambda: not scene.is_open(Source.CAMERA))
+        sender, wire = scene.peer.sender(Source.CAMERA), scene.peer.transport._transport._connection
+        sender.replaceTrack(None)
+        await scene.until(lambda: scene.peer.has_sent_all(Source.CAMERA))
+        last, arrived = scene.peer.last[sender._ssrc], note_arriving(scene)
+        gates = scene.path._gates
+        assert gates is not None
+        gate = next(each for each in gates._gates if each.source is Source.CAMERA)
+        await scene.until(lambda: time.monotonic() - gate.last_seen > 2 * BELIEVED_SECONDS)
+        seen, held = gate.last_seen, scene.counts.packets_held[Source.CAMERA]
+        # The kernel shows those of which the last bits are 0.
+        numbers = [last | 63, (last | 63) + 1, (last | 63) + 65, last + 5_000 | 63, (last + 5_000 | 63) + 1]
+        packets = [forged(scene, Source.CAMERA, number) for number in numbers]
+        packets += [forged(scene, Source.CAMERA, number, sender._rtx_ssrc) for number in numbers]
+        for packet in packets:
+            await wire.send(packet)
+        await scene.until(lambda: arrived.issuperset(each for each in packets if not each[3] & 63))
+        assert gate.last_seen == seen
+        assert gate.ssrc == sender._ssrc
+        assert scene.counts.packets_held[Source.CAMERA] == held
+        sender.replaceTrack(scene.camera)
+        scene.guard.update_sampling(VideoParams(normal_fps=0.6), scene.guard.sampling[1])
+        await scene.samples(2)
+        assert not scene.counts.fallbacks
+        assert all(lost == (0, 0) for lost in scene.peer.reports)
+
+
+async def tracks_that_live(level: ReceiveLevel) -> None:
+    """Each packet of a camera and of a microphone is followed by one that a stranger made."""
+    async with receiving(level) as scene:
+        wire, send = scene.peer.transport._transport._connection, scene.peer.transport._transport._send
+        streams = {scene.peer.sender(each)._ssrc: each for each in (Source.MICROPHONE, Source.CAMERA)}
+
+        async def send_both(data: bytes) -> None:
+            await send(data)
+            if (source := streams.get(int.from_bytes(data[8:12], "big"))) is not None and 127 < data[0] < 192:
+                await wire.send(forged(scene, source, (data[2] << 8 | data[3]) + 10_000))
+
+        scene.peer.transport._transport._send = send_both
+        reports = len(scene.peer.reports)
+        await scene.until(lambda: len(scene.peer.reports) >= reports + 4)
+        await scene.samples(2)
+        for source in streams.values():
+            counted = scene.counts.packets_held[source] + scene.counts.packets_taken[source]
+            assert counted <= scene.peer.sent_of(source)
+        assert all(lost == (0, 0) for lost in scene.peer.reports)
+
+
+async def test_what_a_stranger_claims_is_not_believed() -> None:
+    await at_once(
+        a_dead_track(ReceiveLevel.KERNEL),
+        a_dead_track(ReceiveLevel.DATAGRAM),
+        tracks_that_live(ReceiveLevel.KERNEL),
+        tracks_that_live(ReceiveLevel.DATAGRAM),
+    )
 
 
 def test_a_picture_of_an_absurd_size_is_not_even_begun() -> None:

@@ -22,6 +22,7 @@ from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import Ear, Heard, Packet
 from support.browser import make_voice
+from support.opus import LeavingOut, Stretching, encode_by
 from support.receiving import VOICE_RATE, Scene, at_once, receiving
 
 SECOND = 16_000
@@ -83,11 +84,12 @@ async def spoken(
         return scene, before
 
 
-async def test_silence_is_not_decoded_and_no_word_is_cut(voice: Samples) -> None:
-    def without_levels(sdp: str) -> str:
-        assert "ssrc-audio-level" in sdp
-        return re.sub(r"a=extmap:\d+ \S*ssrc-audio-level\r\n", "", sdp)
+def without_levels(sdp: str) -> str:
+    assert "ssrc-audio-level" in sdp
+    return re.sub(r"a=extmap:\d+ \S*ssrc-audio-level\r\n", "", sdp)
 
+
+async def test_silence_is_not_decoded_and_no_word_is_cut(voice: Samples) -> None:
     kernel, packet, untold, decoded = await at_once(
         spoken(voice),
         spoken(voice, ReceiveLevel.PACKET),
@@ -147,6 +149,68 @@ async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
         held = scene.counts.packets_held[Source.MICROPHONE]
         await scene.samples(1, Source.MICROPHONE)
         assert scene.counts.packets_held[Source.MICROPHONE] == held
+
+
+async def left_out(
+    voice: Samples,
+    level: ReceiveLevel = ReceiveLevel.KERNEL,
+    *,
+    levels: bool = False,
+    sends_all: bool = False,
+    noise: int = 0,
+) -> Samples:
+    """What is heard of a sentence after a pause that the sender leaves out (DTX); nothing of that is decoded."""
+
+    def prepare(scene: Scene) -> None:
+        scene.voice.noise = np.random.default_rng(7).normal(0, noise, 5 * VOICE_RATE).astype(np.int16)
+        # What is no speech the encoder only knows once there was some.
+        scene.voice.say(voice[:VOICE_RATE])
+        encode_by(encoder, scene.peer.sender(Source.MICROPHONE))
+
+    encoder = LeavingOut(sends_all=sends_all)
+    edit = without_levels if not levels else lambda sdp: sdp
+    async with receiving(level, audio=ALWAYS, edit=edit, prepare=prepare) as scene:
+        counts = scene.counts
+        await scene.until(lambda: counts.packets_held[Source.MICROPHONE])
+        taken, sent = counts.packets_taken[Source.MICROPHONE], encoder.sent
+        await scene.until(lambda: encoder.sent >= sent + (100 if sends_all else 10))
+        assert counts.packets_taken[Source.MICROPHONE] == taken, "nothing of it is decoded"
+        scene.voice.say(voice)
+        said = await scene.samples(round(len(voice) / VOICE_RATE) - 1, Source.MICROPHONE)
+        assert not counts.lied
+        return np.frombuffer(b"".join(sample.data for sample in said), np.int16)
+
+
+async def test_a_sender_that_leaves_silence_out_is_held_as_silent_and_no_word_is_cut(voice: Samples) -> None:
+    each = await at_once(
+        left_out(voice),
+        left_out(voice, sends_all=True),
+        left_out(voice, ReceiveLevel.PACKET, noise=100),
+        left_out(voice, levels=True, noise=100),
+        left_out(voice, levels=True),
+    )
+    sent = np.concatenate([np.zeros(SECOND, np.int16), at_16_khz(voice)])
+    for said in each:
+        assert abs(where(said[: SECOND // 2], sent) - SECOND) < 0.1 * SECOND, "it begins with the first word"
+        # After the pause that follows on "Good morning", which is no speech, there is none in it.
+        assert 1.7 * SECOND < where(said[SECOND : 5 * SECOND], sent) < 2 * SECOND
+
+
+async def test_who_sends_speech_as_what_tells_how_silence_sounds_is_heard_from_then_on(
+    voice: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "CHECK_EVERY", (1.0, 1.5))
+
+    def prepare(scene: Scene) -> None:
+        encode_by(Stretching(), scene.peer.sender(Source.MICROPHONE))
+        scene.voice.say(np.tile(voice, 3))
+
+    async with receiving(audio=ALWAYS, edit=without_levels, prepare=prepare) as scene:
+        await scene.until(lambda: scene.counts.lied)
+        held = scene.counts.packets_held[Source.MICROPHONE]
+        await scene.samples(1, Source.MICROPHONE)
+        assert scene.counts.packets_held[Source.MICROPHONE] == held
+        assert scene.counts.lied == len(scene.logged("is not silent, though its sender says so")) == 1
 
 
 async def between_two_samples(voice: Samples) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepguard.pipeline.receive.silence import CHECK, CHECK_EVERY, KEPT, LINGER, LOUD, Admitted, SilenceHold
+from deepguard.pipeline.receive.silence import APART, CHECK, CHECK_EVERY, KEPT, LINGER, LOUD, Admitted, SilenceHold
 
 STEP = 0.02
 
@@ -97,3 +97,37 @@ def test_what_was_held_back_before_a_new_beginning_is_forgotten() -> None:
     hold.start_over()
     (first,) = admit_all(hold, [127], 100)
     assert first == ((100,), False)
+
+
+def leaving_out(seconds: float) -> list[tuple[float, bool]]:
+    """When packets come of a pause as Opus leaves it out, and whether nothing is in them."""
+    return [(0.4 * number + late, late > 0) for number in range(round(seconds / 0.4)) for late in (0.0, STEP)]
+
+
+def test_a_pause_that_is_left_out_is_held_and_speech_brings_its_end() -> None:
+    hold: SilenceHold[float] = SilenceHold()
+    for number in range(10):
+        assert hold.admit(number * STEP, None, number * STEP).items
+    pause = [(10 * STEP + at, nothing) for at, nothing in leaving_out(8)]
+    passed = [hold.admit(at, None, at, is_nothing=nothing).items for at, nothing in pause]
+    heard = [items for (at, _), items in zip(pause, passed, strict=True) if at < 9 * STEP + LINGER]
+    assert passed == heard + [()] * (len(pause) - len(heard))
+    begins = pause[-1][0] + APART
+    first, second = begins + STEP, begins + 2 * STEP
+    assert hold.admit(first, None, first).items == (), "one packet alone tells how silence sounds"
+    released = hold.admit(second, None, second)
+    assert released.items == (*(at for at, _ in pause if at >= first - KEPT), first, second)
+    assert released.after_gap
+    assert hold.admit(second + STEP, None, second + STEP).items == (second + STEP,)
+
+
+def test_silence_of_which_little_comes_is_checked_too() -> None:
+    hold: SilenceHold[int] = SilenceHold()
+    rare = 2 * CHECK
+    passed = [bool(hold.admit(number, 127, number * rare).items) for number in range(round(10 * CHECK_EVERY[1] / rare))]
+    assert sum(passed) >= 10
+
+
+def test_what_goes_on_is_not_held_however_long_its_packets_are() -> None:
+    hold: SilenceHold[int] = SilenceHold()
+    assert all(hold.admit(number, None, number * 0.12).items == (number,) for number in range(200))
