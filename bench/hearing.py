@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from aiortc.codecs import get_decoder
+from aiortc.codecs import CODECS, get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from av import AudioFrame, AudioResampler
 from loguru import logger
+from numpy.typing import NDArray
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame, StartFrame
 from pipecat.pipeline.pipeline import Pipeline
@@ -24,7 +25,8 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 from bench.results import Row
-from bench.voice import RATE, packets_of, voice
+from deepguard.density.media import encode_sound
+from deepguard.density.speech import RATE, synthesise_speech
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import Ear
 
@@ -74,7 +76,7 @@ def measure(*, rounds: int = 7, seconds: float = 10, ears: int = 100) -> list[Ro
         ears: How many there are when their memory is measured; of the baseline a tenth.
     """
     rows = [
-        _measure_cpu("a voice", packets_of(voice(seconds)), rounds),
+        _measure_cpu("a voice", _packets_of(synthesise_speech(seconds)), rounds),
         _measure_cpu("muted", _muted(seconds), rounds),
     ]
     if not Path("/proc/self/statm").exists():
@@ -113,14 +115,20 @@ def analyzer_at_work() -> SileroVADAnalyzer:
 
 
 def _muted(seconds: float) -> list[EncodedFrame]:
-    """Silence, encoded by what has just encoded a voice: an encoder's first silence holds a little noise of its own."""
-    spoken = voice(1)
-    return packets_of(np.concatenate([spoken, np.zeros(round(RATE * seconds), np.int16)]))[50:]
+    """Silence, encoded by what has just encoded a voice: an encoder's first silence holds a little noise of its own, and
+    so does that after a voice which breaks off while it is loud."""
+    spoken = synthesise_speech(0.5)
+    return _packets_of(np.concatenate([spoken, np.zeros(round(RATE * seconds), np.int16)]))[25:]
 
 
 @cache
 def _second() -> list[EncodedFrame]:
-    return packets_of(voice(1))
+    return _packets_of(synthesise_speech(1))
+
+
+def _packets_of(samples: NDArray[np.int16]) -> list[EncodedFrame]:
+    step = RATE // 50
+    return [EncodedFrame(CODECS["audio"][0], data, at * step) for at, data in enumerate(encode_sound(samples).packets)]
 
 
 def _measure_cpu(what: str, packets: list[EncodedFrame], rounds: int) -> Row:

@@ -83,12 +83,12 @@ def make_clip(codec: Codec, seconds: float = CLIP_SECONDS) -> Clip:
 
 def make_speech(seconds: float = CLIP_SECONDS) -> Sound:
     """Somebody who talks without a pause."""
-    return _encode(synthesise_speech(seconds))
+    return encode_sound(synthesise_speech(seconds))
 
 
 def make_silence(seconds: float = 1.0) -> Sound:
     """A microphone in a silent room: packets go on, as from a client without discontinuous transmission."""
-    return _encode(np.zeros(round(seconds * RATE), dtype=np.int16))
+    return encode_sound(np.zeros(round(seconds * RATE), dtype=np.int16))
 
 
 def level_of(samples: NDArray[np.int16]) -> int:
@@ -97,7 +97,12 @@ def level_of(samples: NDArray[np.int16]) -> int:
     return min(QUIETEST, round(-20 * math.log10(loudness))) if loudness > 0 else QUIETEST
 
 
-def _encode(samples: NDArray[np.int16]) -> Sound:
+def encode_sound(samples: NDArray[np.int16]) -> Sound:
+    """Samples as browsers send them: Opus, mono, 32 kbit/s.
+
+    Args:
+        samples: Mono, at 48 kHz; what is left after the last whole packet is not encoded.
+    """
     encoder = cast("av.AudioCodecContext", av.CodecContext.create("libopus", "w"))
     encoder.bit_rate, encoder.sample_rate, encoder.layout, encoder.format = VOICE_BIT_RATE, RATE, "mono", "s16"
     encoder.options = {"application": "voip", "frame_duration": "20"}
@@ -177,4 +182,4 @@ def _cut(texture: NDArray[np.int16], across: int, down: int, height: int, width:
     return texture[top : top + height, left : left + width]
 
 
-__all__ = ["Clip", "Codec", "Sound", "level_of", "make_clip", "make_silence", "make_speech"]
+__all__ = ["Clip", "Codec", "Sound", "encode_sound", "level_of", "make_clip", "make_silence", "make_speech"]

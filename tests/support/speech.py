@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from aiortc import RTCRtpCodecParameters
 from aiortc.codecs import CODECS, get_encoder
-from av import AudioCodecContext, AudioFrame, AudioResampler
+from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADState
 
+from deepguard.density.media import encode_sound
 from deepguard.pipeline.receive.frames import EncodedFrame
 
 SENTENCE = "Good morning. I am calling about the transfer."
@@ -71,11 +72,7 @@ def packets_of(name: str, samples: Samples, first: int = 0) -> list[EncodedFrame
 
 def opus_of(samples: Samples, first: int = 0) -> list[EncodedFrame]:
     """The same as browsers send it: Opus, mono, 32 kbit/s."""
-    encoder = AudioCodecContext.create("libopus", "w")
-    encoder.bit_rate, encoder.format, encoder.layout, encoder.sample_rate = 32_000, "s16", "mono", 48_000
-    encoder.time_base, encoder.options = Fraction(1, 48_000), {"application": "voip"}
-    frames = [frame_of(samples[at : at + 960], 48_000, at) for at in range(0, len(samples) - 959, 960)]
-    return numbered(CODEC["opus"], [bytes(packet) for frame in frames for packet in encoder.encode(frame)], first)
+    return numbered(CODEC["opus"], list(encode_sound(samples).packets), first)
 
 
 def numbered(codec: RTCRtpCodecParameters, data: list[bytes], first: int = 0) -> list[EncodedFrame]:
