@@ -115,8 +115,10 @@ def analyzer_at_work() -> SileroVADAnalyzer:
 
 
 def _muted(seconds: float) -> list[EncodedFrame]:
-    """Silence, encoded by what has just encoded a voice: an encoder's first silence holds a little noise of its own, and
-    so does that after a voice which breaks off while it is loud."""
+    """Silence, encoded by what has just encoded a voice.
+
+    An encoder's first silence holds a little noise of its own, and so does that after a voice that breaks off loud.
+    """
     spoken = synthesise_speech(0.5)
     return _packets_of(np.concatenate([spoken, np.zeros(round(RATE * seconds), np.int16)]))[25:]
 
