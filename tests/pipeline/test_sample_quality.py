@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +14,7 @@ from bench.quality import MOST_BELOW, Calls, Comparison, colours_apart, compare
 from bench.received import Likeness
 from bench.senders import Answer, aiortc_calls, chromium
 from deepguard.pipeline.receive.settling import MOST
-from tests.support.lossy import LossyPath, over
+from support.lossy import LossyPath
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +98,18 @@ async def test_samples_of_chromium(frames: list[Planes], picture: Path, codec: s
     check(found)
     # Not held against the other call's number: each encoder makes of the machine's time what it can.
     assert found.fell_back or found.held_packets
+
+
+def over(paths: Sequence[LossyPath], calls: Calls) -> Calls:
+    @asynccontextmanager
+    async def over_them(answers: Sequence[Answer]) -> AsyncIterator[None]:
+        with ExitStack() as open_paths:
+            for path in paths:
+                open_paths.enter_context(closing(path))
+            async with calls([path.leading_to(answer) for path, answer in zip(paths, answers, strict=True)]):
+                yield
+
+    return over_them
 
 
 async def check_over_lossy_paths(calls: Calls, frames: list[Planes]) -> None:

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from bench.quality import Calls
-from bench.senders import Answer
 from deepguard.pipeline.receive.rtp import is_rtp
 
-LOST = 0.03
-"""The share of the caller's packets of media that are lost, sent again or not."""
-
-LATE = 0.03
-"""The share of those that arrive after others that were sent later."""
-
 OVERTAKEN_BY = 2
+
+Answer: TypeAlias = Callable[[str], Awaitable[str]]
+"""Answers an offer; both as SDP."""
 
 _Address: TypeAlias = tuple[Any, ...]
 
@@ -35,13 +29,15 @@ class LossyPath:
         late: How many were overtaken.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, share: float = 0.03) -> None:
         """Prepare; ``leading_to`` opens it.
 
         Args:
             seed: Of the chance by which packets are lost and overtaken.
+            share: Of the caller's packets of media, sent again or not, that are lost; of the others as many are late.
         """
         self.lost = self.late = 0
+        self._share = share
         self._chance = random.Random(seed)
         self._caller: _Address | None = None
         self._callee: _Address | None = None
@@ -89,9 +85,9 @@ class LossyPath:
             return  # another of its sockets: what would be answered could not be told apart
         if not is_rtp(data):
             self._send(data)
-        elif self._chance.random() < LOST:
+        elif self._chance.random() < self._share:
             self.lost += 1
-        elif self._overtaken is None and self._chance.random() < LATE:
+        elif self._overtaken is None and self._chance.random() < self._share:
             self.late += 1
             self._overtaken, self._behind = data, OVERTAKEN_BY
         else:
@@ -111,26 +107,6 @@ class _Taking(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: _Address) -> None:
         self._take(data, addr)
-
-
-def over(paths: Sequence[LossyPath], calls: Calls) -> Calls:
-    """Calls that go over such a network.
-
-    Args:
-        paths: One for each call.
-        calls: Opens them.
-    """
-
-    @asynccontextmanager
-    async def calls_from_afar(answers: Sequence[Answer]) -> AsyncIterator[None]:
-        try:
-            async with calls([path.leading_to(answer) for path, answer in zip(paths, answers, strict=True)]):
-                yield
-        finally:
-            for path in paths:
-                path.close()
-
-    return calls_from_afar
 
 
 def _is_candidate(line: str) -> bool:
@@ -160,4 +136,4 @@ def _moved(sdp: str, port: int) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
-__all__ = ["LossyPath", "over"]
+__all__ = ["LossyPath"]
