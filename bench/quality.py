@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
 
-from aiortc import RTCPeerConnection
-
 from bench.lively import Planes, lively_picture
 from bench.received import Likeness, ReceivedCall, likeness, mean_psnr
 from bench.results import Row
@@ -64,7 +62,6 @@ async def compare(
     fps: float,
     count: int,
     warm_up: float,
-    disturb: Callable[[RTCPeerConnection], None] | None = None,
 ) -> Comparison:
     """Take samples of two calls of the same camera.
 
@@ -74,12 +71,11 @@ async def compare(
         fps: Samples a second.
         count: How many samples.
         warm_up: Seconds whose samples are left out.
-        disturb: What is done to each connection before its media is taken.
     """
     received = [ReceivedCall(fps), ReceivedCall(fps, decode_all=True)]
     async with calls([each.answer for each in received]):
         try:
-            await asyncio.gather(*(each.begin(disturb) for each in received))
+            await asyncio.gather(*(each.begin() for each in received))
             skipped = round(warm_up * fps) + 1
             await asyncio.gather(*(each.detector.until(skipped) for each in received))
             before = [each.counts.packets_taken[Source.CAMERA] for each in received]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import cv2
 import numpy as np
-from aiortc import RTCPeerConnection
 
 from bench.lively import HEIGHT, WIDTH, Planes, number_of, psnr
 from bench.scene import PARTICIPANT, ClearDetector, new_guard
@@ -109,19 +108,13 @@ class ReceivedCall:
         assert answer is not None
         return answer["sdp"]
 
-    async def begin(self, disturb: Callable[[RTCPeerConnection], None] | None = None) -> None:
-        """Take the camera as soon as it is connected.
-
-        Args:
-            disturb: What is done to the connection before that.
-        """
+    async def begin(self) -> None:
+        """Take the camera as soon as it is connected."""
         connected = asyncio.Event()
         pc = self.connection.pc
         pc.on("connectionstatechange", lambda: connected.set() if pc.connectionState == "connected" else None)
         if pc.connectionState != "connected":
             await connected.wait()
-        if disturb is not None:
-            disturb(pc)
         await self._guard.start()
         await self.path.attach()
 

@@ -49,8 +49,10 @@ _OFFER = """async ({codec}) => {
   return pc.localDescription.sdp;
 }"""
 
-_CONNECT = """async ({sdp, bits, whole}) => {
+_CONNECT = """async ({sdp, bits, whole, atOnce}) => {
   const pc = calls.at(-1);
+  if (atOnce)
+    sdp = sdp.replace(/a=rtpmap:(\\d+) (?:VP8|H264)\\/.*/g, `$&\\r\\na=fmtp:$1 x-google-start-bitrate=${bits / 1000}`);
   await pc.setRemoteDescription({type: "answer", sdp});
   const sender = pc.getSenders()[1], parameters = sender.getParameters();
   if (bits) parameters.encodings[0].maxBitrate = bits;
@@ -69,7 +71,9 @@ class Chromium:
     def __init__(self, page: Page) -> None:
         self._page = page
 
-    async def call(self, answer: Answer, codec: str, bits: int | None = None, *, whole: bool = False) -> None:
+    async def call(
+        self, answer: Answer, codec: str, bits: int | None = None, *, whole: bool = False, at_once: bool = False
+    ) -> None:
         """Open one more call.
 
         Args:
@@ -77,9 +81,12 @@ class Chromium:
             codec: VP8 or H264.
             bits: Bits a second that it may send at most; None: what Chromium finds right.
             whole: Whether pictures keep their size, however few bits or little time there is.
+            at_once: Whether it sends so many bits from the first second on. Otherwise it begins with 0.3 Mbit/s, unless
+                it is told that it may send more, which a call that is decoded as a whole does not tell.
         """
         offer = await self._page.evaluate(_OFFER, {"codec": codec})
-        await self._page.evaluate(_CONNECT, {"sdp": await answer(offer), "bits": bits, "whole": whole})
+        how = {"sdp": await answer(offer), "bits": bits, "whole": whole, "atOnce": at_once}
+        await self._page.evaluate(_CONNECT, how)
 
     async def statistics(self, number: int = 0) -> dict[str, dict[str, Any]]:
         """What a call's ``getStats`` says, by type.

@@ -36,6 +36,7 @@ from deepguard.pipeline.receive.connection import ReceiveOnlyConnection
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.path import ReceivePath
 from support.detectors import AnsweringDetector, new_guard
+from support.lossy import LossyPath
 
 T = TypeVar("T")
 
@@ -428,6 +429,7 @@ async def receiving(
     decode_all: bool = False,
     edit: Callable[[str], str] = lambda sdp: sdp,
     prepare: Callable[[Scene], None] = lambda _scene: None,
+    over: LossyPath | None = None,
     attach: bool = True,
     media_timeout: float = 3.0,
 ) -> AsyncIterator[Scene]:
@@ -446,6 +448,7 @@ async def receiving(
         decode_all: Whether all pictures are to be decoded.
         edit: Changes the offer.
         prepare: Called before the two connect.
+        over: What the two connect over, if not directly.
         attach: Whether the receive path begins.
         media_timeout: Seconds without packets after which a track counts as off.
     """
@@ -478,7 +481,7 @@ async def receiving(
     try:
         await guard.start()
         prepare(scene)
-        await connect(scene, edit)
+        await connect(scene, edit, over)
         if attach:
             await path.attach()
             count_arriving(scene)
@@ -498,15 +501,20 @@ async def at_once(*scenes: Coroutine[Any, Any, T]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp) -> None:
+async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp, over: LossyPath | None = None) -> None:
     """Negotiate, and wait until the connection is there."""
+
+    async def answer(offer: str) -> str:
+        await scene.connection.initialize(edit(offer), "offer")
+        answered = scene.connection.get_answer()
+        assert answered is not None
+        return answered["sdp"]
+
     offer = await scene.peer.offer()
-    await scene.connection.initialize(edit(offer.sdp), offer.type)
-    answer = scene.connection.get_answer()
-    assert answer is not None
+    answered = await (answer if over is None else over.leading_to(answer))(offer.sdp)
     scene.connection.pc.on("connectionstatechange", scene.changes.tell)
     await scene.connection.connect()
-    await scene.peer.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+    await scene.peer.pc.setRemoteDescription(RTCSessionDescription(answered, "answer"))
     await scene.until(lambda: scene.connection.pc.connectionState == "connected")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 from aiortc import RTCRtpReceiver
@@ -13,6 +14,9 @@ from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.internals import Numbered, Receiver
 from deepguard.pipeline.receive.rtp import RtpPacket, ticks_between
+
+REPEAT_SECONDS = 0.1
+"""What is still missing so long after it was asked for is asked for again: that may have been lost as well."""
 
 
 class Inlet(Receiver):
@@ -39,6 +43,7 @@ class Inlet(Receiver):
         self._passed = 0
         self._given_up = 0
         self._after_gap = False
+        self._asked_at = 0.0
         self._asking: set[asyncio.Task[None]] = set()
 
     @property
@@ -100,7 +105,11 @@ class Inlet(Receiver):
             if payload:
                 self._take(EncodedFrame(codec, payload, packet.timestamp))
             return
-        if missing := self.missing_before(Numbered(sequence, packet.timestamp)):
+        missing = self.missing_before(Numbered(sequence, packet.timestamp))
+        if not missing and time.monotonic() >= self._asked_at + REPEAT_SECONDS:
+            missing = self.still_missing
+        if missing:
+            self._asked_at = time.monotonic()
             # Of the media's stream, also when a packet that was sent again shows it.
             task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
             self._asking.add(task)

@@ -243,7 +243,12 @@ class Receiver:
     def missing_before(self, packet: Numbered) -> list[int]:
         """The numbers of packets that are missing, when a packet shows that more are than were known."""
         nacks: NackGenerator = getattr(self.receiver, _NACKS)
-        return sorted(nacks.missing) if nacks.add(packet) else []  # type: ignore[arg-type]
+        return self.still_missing if nacks.add(packet) else []  # type: ignore[arg-type]
+
+    @property
+    def still_missing(self) -> list[int]:
+        """The numbers of packets that are known to be missing; of the last 128, before which senders forget."""
+        return sorted(getattr(self.receiver, _NACKS).missing)
 
     async def ask_again(self, ssrc: int, missing: list[int]) -> None:
         """Have packets sent again (RFC 4585, 6.2.1)."""

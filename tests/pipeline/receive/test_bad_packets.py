@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -63,6 +64,23 @@ async def what_is_lost_for_good() -> None:
         # Pictures that refer to what never came are none: they begin anew with a keyframe.
         await scene.until(lambda: len(scene.peer.requests_to(Source.CAMERA)) > asked)
         await scene.samples(2)
+
+
+async def test_what_is_lost_once_more_when_it_is_sent_again_is_asked_for_once_more() -> None:
+    async with receiving(decode_all=True, codec="VP8") as scene:
+        await scene.samples(1)
+        sender, sent = scene.peer.sender(Source.CAMERA), Counter[int]()
+
+        def loses(data: bytes) -> bool:
+            ssrc = int.from_bytes(data[8:12], "big")
+            sent[ssrc] += 1
+            return ssrc in (sender._ssrc, sender._rtx_ssrc) and sent[ssrc] == 1
+
+        asked = len(scene.peer.requests_to(Source.CAMERA))
+        scene.peer.loses = loses
+        await scene.until(lambda: sent[sender._rtx_ssrc] > 1)
+        await scene.samples(2)
+        assert len(scene.peer.requests_to(Source.CAMERA)) == asked
 
 
 async def test_a_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

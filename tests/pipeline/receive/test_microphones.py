@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import wave
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import aiortc.rtp
@@ -22,6 +23,7 @@ from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import Ear, Heard, Packet
 from support.browser import make_voice
+from support.lossy import LossyPath
 from support.opus import LeavingOut, Stretching, encode_by
 from support.receiving import VOICE_RATE, Scene, at_once, receiving
 
@@ -109,9 +111,36 @@ async def test_silence_is_not_decoded_and_no_word_is_cut(voice: Samples) -> None
     assert max(begins) - min(begins) < 0.1 * SECOND, begins
 
 
+def heard_of(packets: Sequence[EncodedFrame]) -> tuple[bytes, int]:
+    """What aiortc and Pipecat make of packets, with silence where some are missing; and how many samples that is."""
+    decoder, resampler = get_decoder(packets[0].codec), AudioResampler("s16", "mono", SECOND)
+    pcm, due, missing = b"", packets[0].timestamp, 0
+
+    def take(frame: AudioFrame) -> None:
+        nonlocal pcm
+        pcm += b"".join(out.to_ndarray().tobytes() for out in resampler.resample(frame))
+
+    for packet in packets:
+        gap = packet.timestamp - due
+        if gap < 0:
+            continue  # too late: what came after it was heard
+        for begin in range(0, gap, VOICE_RATE // 50):
+            silence_then = AudioFrame.from_ndarray(np.zeros((1, 2 * VOICE_RATE // 50), np.int16), "s16", "stereo")
+            silence_then.sample_rate, silence_then.pts = VOICE_RATE, due + begin
+            take(silence_then)
+        missing += gap
+        due = packet.timestamp
+        for frame in decoder.decode(JitterFrame(packet.data, packet.timestamp)):
+            assert isinstance(frame, AudioFrame)
+            due += frame.samples
+            take(frame)
+    return pcm, missing
+
+
 @pytest.mark.parametrize("level", [ReceiveLevel.KERNEL, ReceiveLevel.PACKET])
+@pytest.mark.parametrize("share", [0, 0.1])
 async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_the_packets(
-    level: ReceiveLevel, voice: Samples, monkeypatch: pytest.MonkeyPatch
+    level: ReceiveLevel, share: float, voice: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packets: list[Packet] = []
     hear = Ear.hear
@@ -121,18 +150,17 @@ async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_th
         return hear(self, batch, until)
 
     monkeypatch.setattr(Ear, "hear", noting)
-    async with receiving(level, audio=ALWAYS, prepare=lambda scene: scene.voice.say(voice)) as scene:
-        (sample,) = await scene.samples(1, Source.MICROPHONE)
-    decoder, resampler = get_decoder(encoded(packets)[0].codec), AudioResampler("s16", "mono", SECOND)
-    pcm = b""
-    for packet in encoded(packets):
-        for frame in decoder.decode(JitterFrame(packet.data, packet.timestamp)):
-            assert isinstance(frame, AudioFrame)
-            pcm += b"".join(out.to_ndarray().tobytes() for out in resampler.resample(frame))
-    said = sample.data.rstrip(b"\0")  # a chunk that speech ends in is filled up
-    said = said[: len(said) // 2 * 2]
-    assert len(said) > SECOND, "half a second at least"
-    assert said in pcm
+    with closing(LossyPath(7, share)) as path:
+        async with receiving(
+            level, audio=ALWAYS, prepare=lambda scene: scene.voice.say(np.tile(voice, 4)), over=path
+        ) as scene:
+            samples = await scene.samples(3 if share else 1, Source.MICROPHONE)
+    pcm, missing = heard_of(encoded(packets))
+    assert not share or (missing and path.late)
+    said = [sample.data.rstrip(b"\0") for sample in samples]  # a chunk that speech ends in is filled up
+    assert sum(map(len, said)) > SECOND, "half a second at least"
+    for each in said:
+        assert each[: len(each) // 2 * 2] in pcm
 
 
 async def test_who_is_not_silent_though_they_say_so_is_heard_from_then_on(
