@@ -34,7 +34,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started for the first test that needs it. No test can see whether its commits are durable."""
+    """A PostgreSQL server, started for the first test that needs it. No commit waits for the disk."""
     from support.postgres import programs, running_postgres
 
     if (found := programs()) is None:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - only what `tempfile` makes goes there
+MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30
 """Bytes that must be free: several times what a whole run has there at once."""
 
