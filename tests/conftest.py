@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 from loguru import logger
 
+from support.memory import keep_files_in_memory
+
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
 
 BROWSER_PROGRAMS = ("chromium", "ffmpeg", "espeak-ng")
+
+
+def pytest_configure() -> None:
+    """Keep files in memory before anything is put anywhere; the workers of a parallel run inherit it."""
+    keep_files_in_memory()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -27,12 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started for the first test that needs it."""
+    """A PostgreSQL server, started for the first test that needs it. No commit waits for the disk."""
     from support.postgres import programs, running_postgres
 
     if (found := programs()) is None:
         pytest.skip("needs a PostgreSQL server (Debian, Ubuntu: apt install postgresql)")
-    with running_postgres(found) as server:
+    with running_postgres(found, durable=False) as server:
         yield server
 
 

@@ -62,7 +62,7 @@ async def press(page: Page, label: Label) -> None:
 
 async def test_policies_are_shown_and_an_alert_is_labelled_during_and_after_the_call(tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text(FAILING)
-    async with serving(tmp_path, CONFIG) as (runtime, url), page_of(url, tmp_path) as page:
+    async with serving(tmp_path, CONFIG) as (runtime, url), page_of(url) as page:
         expect.set_options(timeout=SECONDS)
         await page.get_by_test_id("start").click()
         failure = page.get_by_test_id("policy-failure")
@@ -97,7 +97,7 @@ async def test_policies_are_shown_and_an_alert_is_labelled_during_and_after_the_
 
 async def test_a_label_that_was_not_saved_says_so(tmp_path: Path) -> None:
     config = "detector: {type: scenario, timeline: [{at: 0, camera: alert}]}\n"
-    async with serving(tmp_path, config) as (runtime, url), page_of(url, tmp_path, server_ends=True) as page:
+    async with serving(tmp_path, config) as (runtime, url), page_of(url, server_ends=True) as page:
         expect.set_options(timeout=SECONDS)
         await page.get_by_test_id("start").click()
         await expect(page.get_by_test_id("labels")).to_be_visible()

@@ -1,6 +1,7 @@
 """Good files: what they mean."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import get_args
 
@@ -244,7 +245,7 @@ def test_a_file_that_this_user_may_not_read_is_told(tmp_path, host):
     path.touch()
     path.chmod(0)
     for folder in (tmp_path, *tmp_path.parents[:-1]):
-        if folder.stat().st_uid == os.geteuid() and Path("/tmp") in folder.parents:
+        if folder.stat().st_uid == os.geteuid() and Path(tempfile.gettempdir()) in folder.parents:
             folder.chmod(0o755)
     # Root may read everything.
     user = os.geteuid()

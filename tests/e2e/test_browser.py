@@ -36,7 +36,7 @@ notifiers:
 
 async def test_the_page_shows_a_call_from_clear_to_alert_and_back(tmp_path: Path) -> None:
     (tmp_path / "deepguard.yaml").write_text(SCENARIO)
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url) as page:
         await expect(page.get_by_test_id("detector-banner")).to_contain_text("simulation", ignore_case=True)
         await page.get_by_test_id("start").click()
         level = page.get_by_test_id("participant-level")
@@ -86,7 +86,7 @@ notifiers:
 
 async def test_the_page_names_each_of_several_detectors(tmp_path: Path) -> None:
     (tmp_path / "deepguard.yaml").write_text(SEVERAL)
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url) as page:
         async with aiohttp.ClientSession(program.url) as http, http.get("/readyz") as response:
             assert (await response.json())["detector"] == "scenario + second"
         ready = next(line for line in program.lines if line.get("message") == "deepguard is ready")
@@ -113,7 +113,7 @@ async def test_the_page_says_what_could_not_be_delivered_and_why_alerts_wait(tmp
             + f"  - {{type: webhook, name: desk, url: '{desk.url}', secret: {SECRET}, allow_networks: [127.0.0.0/8]}}\n"
             + "server: {public_url: 'https://guard.example'}\n"
         )
-        async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+        async with running(cwd=tmp_path) as program, page_of(program.url) as page:
             alerts = page.get_by_test_id("alerts-banner")
             await expect(alerts).to_be_hidden()
             await page.get_by_test_id("start").click()
@@ -140,7 +140,7 @@ async def test_the_page_says_what_could_not_be_delivered_and_why_alerts_wait(tmp
 
 
 async def test_with_the_embedded_detector_the_page_never_says_clear(tmp_path: Path) -> None:
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url) as page:
         await expect(page.get_by_test_id("detector-banner")).to_contain_text("not assessed")
         await page.get_by_test_id("start").click()
         camera = page.get_by_test_id("track-camera")
@@ -154,7 +154,7 @@ async def test_turning_the_camera_off_shows_as_not_watched_at_once(tmp_path: Pat
     (tmp_path / "deepguard.yaml").write_text(
         SCENARIO.replace("at: 3,", "at: 300,").replace("at: 5,", "at: 400,").replace("at: 9,", "at: 500,")
     )
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url) as page:
         await page.get_by_test_id("start").click()
         camera = page.get_by_test_id("track-camera")
         await expect(camera).to_have_attribute("data-covered", "true")
@@ -165,14 +165,14 @@ async def test_turning_the_camera_off_shows_as_not_watched_at_once(tmp_path: Pat
 
 
 async def test_without_permission_the_page_says_what_to_do(tmp_path: Path) -> None:
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path, allow=False) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url, allow=False) as page:
         await page.get_by_test_id("start").click()
         await expect(page.get_by_test_id("error")).to_contain_text("allow", ignore_case=True)
 
 
 async def test_when_the_server_goes_away_the_page_says_so(tmp_path: Path) -> None:
     (tmp_path / "deepguard.yaml").write_text(SCENARIO)
-    async with running(cwd=tmp_path) as program, page_of(program.url, tmp_path, server_ends=True) as page:
+    async with running(cwd=tmp_path) as program, page_of(program.url, server_ends=True) as page:
         await page.get_by_test_id("start").click()
         await expect(page.get_by_test_id("participant-level")).to_have_attribute("data-level", "clear")
         assert await program.stop() == 0

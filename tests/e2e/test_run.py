@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from support.caller import calling
-from support.program import deepguard, running
+from support.program import Program, deepguard, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCENARIO = """
 video: {burst_fps: 8, normal_fps: 4}
@@ -31,6 +34,24 @@ notifiers:
 def scenario(tmp_path: Path) -> Path:
     (tmp_path / "deepguard.yaml").write_text(SCENARIO)
     return tmp_path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def called(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+    """One program with that scenario, for calls that leave each other alone."""
+    folder = tmp_path_factory.mktemp("called")
+    (folder / "deepguard.yaml").write_text(SCENARIO)
+    async with running(cwd=folder) as program:
+        yield program
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def uncalled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+    """One on which no call comes about."""
+    folder = tmp_path_factory.mktemp("uncalled")
+    (folder / "deepguard.yaml").write_text(SCENARIO)
+    async with running(cwd=folder) as program:
+        yield program
 
 
 def alerts(folder: Path) -> list[dict]:
@@ -69,17 +90,17 @@ async def test_a_call_goes_from_clear_to_alert_and_back_and_is_told(scenario: Pa
     assert kinds.count("incident.opened") == kinds.count("incident.resolved") == 1
 
 
-async def test_in_call_messages_are_off_for_a_call_that_is_not_the_playground_s(scenario: Path) -> None:
-    async with running(cwd=scenario) as program, calling(program.url) as caller:
+async def test_in_call_messages_are_off_for_a_call_that_is_not_the_playground_s(called: Program) -> None:
+    async with calling(called.url) as caller:
         await caller.until(lambda event: event.get("kind") == "incident.opened")
         await caller.until_message(lambda message: message.get("type") == "bot-ready")
         assert not [message for message in caller.messages if message.get("type") == "server-message"]
 
 
-async def test_several_calls_at_once_are_judged_apart(scenario: Path) -> None:
-    async with running(cwd=scenario) as program, calling(program.url, {"participant_id": "A"}) as one:
+async def test_several_calls_at_once_are_judged_apart(called: Program) -> None:
+    async with calling(called.url, {"participant_id": "A"}) as one:
         await one.until(lambda event: event.get("kind") == "incident.opened")
-        async with calling(program.url, {"participant_id": "B"}) as other:
+        async with calling(called.url, {"participant_id": "B"}) as other:
             await other.until(lambda event: event["type"] == "verdict")
             first = next(event for event in other.events if event["type"] == "verdict")
             assert (first["participant"], first["judgement"]) == ("B", "clear")
@@ -132,8 +153,8 @@ async def test_without_a_key_it_serves_for_real_and_says_what_is_not_assessed(tm
             assert state["coverage"]["covered"] is False
 
 
-async def test_health_and_page_and_headers(scenario: Path) -> None:
-    async with running(cwd=scenario) as program, aiohttp.ClientSession(program.url) as http:
+async def test_health_and_page_and_headers(uncalled: Program) -> None:
+    async with aiohttp.ClientSession(uncalled.url) as http:
         async with http.get("/healthz") as response:
             assert await response.json() == {"status": "ok"}
         async with http.get("/readyz") as response:
@@ -146,8 +167,8 @@ async def test_health_and_page_and_headers(scenario: Path) -> None:
             assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
-async def test_offers_that_cannot_be_answered_are_refused_readably(scenario: Path) -> None:
-    async with running(cwd=scenario) as program, aiohttp.ClientSession(program.url) as http:
+async def test_offers_that_cannot_be_answered_are_refused_readably(uncalled: Program) -> None:
+    async with aiohttp.ClientSession(uncalled.url) as http:
 
         async def post(path: str, body: object, **headers: str) -> tuple[int, str]:
             async with http.post(path, json=body, headers=headers) as response:
@@ -168,15 +189,11 @@ async def test_offers_that_cannot_be_answered_are_refused_readably(scenario: Pat
             assert response.status == 404
         async with http.get("/readyz") as response:
             assert (await response.json())["calls"] == 0
-        assert "Traceback" not in program.log
+        assert "Traceback" not in uncalled.log
 
 
-async def test_sampling_can_be_changed_for_the_own_call_within_limits(scenario: Path) -> None:
-    async with (
-        running(cwd=scenario) as program,
-        calling(program.url) as caller,
-        aiohttp.ClientSession(program.url) as http,
-    ):
+async def test_sampling_can_be_changed_for_the_own_call_within_limits(called: Program) -> None:
+    async with calling(called.url) as caller, aiohttp.ClientSession(called.url) as http:
         path = f"/sessions/{caller.session_id}/sampling"
         async with http.patch(path, json={"video": {"normal_fps": 2}, "audio": {"interval": 5}}) as response:
             assert response.status == 200

@@ -9,6 +9,7 @@ import pytest
 
 from deepguard.errors import NotifyError
 from deepguard.model import Delivery, DeliveryStatus, Notification
+from deepguard.notify import journal
 from deepguard.notify.dispatcher import Dispatcher
 from deepguard.notify.route import Route
 from deepguard.store import letters
@@ -18,6 +19,12 @@ from deepguard.testing import RecordingNotifier, make_notification
 from support.hosts import until
 
 SECONDS = 10.0
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell without the store what it has not taken for half a second."""
+    monkeypatch.setattr(journal, "STRANDED_SECONDS", 0.5)
 
 
 class Refusing(RecordingNotifier):

@@ -315,7 +315,7 @@ async def test_without_an_address_there_are_no_links_and_no_pages(tmp_path: Path
 async def test_a_browser_acknowledges_by_keyboard(tmp_path: Path) -> None:
     async with serving(tmp_path, CONFIG) as (runtime, url):
         incident, link = await opened(runtime, participant_id="Ada")
-        async with page_of(url + link, tmp_path) as page:
+        async with page_of(url + link) as page:
             await page.get_by_label("Your name").first.focus()
             await page.keyboard.type("Bo")
             await page.keyboard.press("Enter")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -48,10 +51,26 @@ async def make_picture(folder: Path) -> Path:
     return picture
 
 
+@functools.cache
+def _folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="deepguard-media-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+_made: list[Path] = []
+
+
+async def _media() -> list[Path]:
+    """The picture and the voice; made once in a process."""
+    if not _made:
+        _made.extend(await asyncio.gather(make_picture(_folder()), make_voice(_folder())))
+    return _made
+
+
 @contextlib.asynccontextmanager
 async def page_of(
     url: str,
-    folder: Path,
     *,
     allow: bool = True,
     server_ends: bool = False,
@@ -63,14 +82,13 @@ async def page_of(
 
     Args:
         url: What to open.
-        folder: Where to put the fake camera's and microphone's media.
         allow: Whether camera and microphone are allowed.
         server_ends: Whether the server may be gone before the page is: browsers print each request that then fails.
         dark: Whether the system prefers dark colours.
         width: Of the window.
         height: Of the window.
     """
-    voice, picture = await asyncio.gather(make_voice(folder), make_picture(folder))
+    picture, voice = await _media()
     media = (f"--use-file-for-fake-video-capture={picture}", f"--use-file-for-fake-audio-capture={voice}")
     ask = ("--use-fake-ui-for-media-stream",) if allow else ("--deny-permission-prompts",)
     complaints: list[str] = []

@@ -219,8 +219,8 @@ async def came_and_went() -> None:
 @pytest.mark.slow
 async def test_a_hundred_connections_leave_nothing() -> None:
     before = await warmed_up()
-    for _ in range(10):
-        await at_once(*(came_and_went() for _ in range(10)))
+    for _ in range(5):
+        await at_once(*(came_and_went() for _ in range(20)))
     await nothing_left(before)
 
 
