@@ -182,11 +182,17 @@ class Gate:
         passed = (sequence - self._sequence) & 0xFFFF
         if passed < HALF_TURN:
             self._sequence = sequence
-        if self._past_mask and not sequence & self._past_mask:
-            # It may have waited since before the kernel let the others through, which are no loss.
-            self._counts.packets_held[self.source] += passed if passed < HALF_TURN else 0
-            return False
-        self._past_mask = 0
+        if self._past_mask:
+            # One that the kernel had let through before may have waited since, and others before the next are no loss.
+            may_have_waited = not sequence & self._past_mask
+            if may_have_waited and (not self.is_open or self.hold is not None):
+                self._counts.packets_held[self.source] += passed if passed < HALF_TURN else 0
+                return False
+            # But it may be the first of the keyframe, too: only what does not follow it shows that it is not.
+            if self.is_open and self.hold is None and passed != 1:
+                self.resume()
+            if not may_have_waited:
+                self._past_mask = 0
         if self.is_open:
             if (self.quiet or ssrc not in self._resumed) and passed < HALF_TURN:
                 self._counts.packets_held[self.source] += max(0, passed - 1)

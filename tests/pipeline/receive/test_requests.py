@@ -7,7 +7,8 @@ import pytest
 from deepguard.config.models import CoverageParams, VideoParams
 from deepguard.model import BlindReason, Source
 from deepguard.pipeline.receive import camera as camera_module
-from deepguard.pipeline.receive.counts import Fallback
+from deepguard.pipeline.receive import gates
+from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
 from support.receiving import Numbered, Scene, at_once, number_on, receiving
 
 
@@ -116,6 +117,22 @@ async def spoilt() -> None:
 
 async def test_where_no_picture_comes_it_is_not_asked_for_without_end() -> None:
     await at_once(nothing_for_a_while(), nothing_until_asked(), spoilt())
+
+
+async def test_a_keyframe_may_begin_with_a_packet_that_the_kernel_would_have_let_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # One in two, instead of one in 64: each second keyframe begins so.
+    monkeypatch.setitem(gates.MASKS, "video", 1)
+
+    async def sampled() -> ReceiveCounts:
+        async with receiving() as scene:
+            await scene.samples(5)
+            return scene.counts
+
+    counts = await at_once(*(sampled() for _ in range(4)))
+    # A machine that is busy asks once or twice again.
+    assert sum(each.keyframes_asked - each.keyframes_came for each in counts) <= 3
 
 
 async def slow(fps: float) -> Scene:
