@@ -34,12 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started for the first test that needs it. No commit waits for the disk."""
+    """A PostgreSQL server, started for the first test that needs it."""
     from support.postgres import programs, running_postgres
 
     if (found := programs()) is None:
         pytest.skip("needs a PostgreSQL server (Debian, Ubuntu: apt install postgresql)")
-    with running_postgres(found, durable=False) as server:
+    with running_postgres(found) as server:
         yield server
 
 

@@ -15,8 +15,8 @@ ROOM = 2 * 2**30
 def keep_files_in_memory(memory: Path = MEMORY, room: int = ROOM) -> None:
     """Put temporary files there, those of the processes that are begun from here too.
 
-    Databases wait for the disk at each commit, which no test can see, and which made a third of the store's. Elsewhere
-    than asked for nothing is put, nor where programs cannot be run: tests install some.
+    Databases wait for the disk at each commit, and no test can see whether they did. Where ``TMPDIR`` is set, nothing
+    changes; nor where memory is short, or programs cannot be run from it: tests install some.
 
     Args:
         memory: A folder that is kept in memory.
