@@ -147,14 +147,21 @@ def psnr(luma: NDArray[Any], source: NDArray[Any]) -> float:
 class LivelyTrack(VideoStreamTrack):
     """Plays the picture as an aiortc camera; frames that there is no time for are left out. All show the same."""
 
-    def __init__(self, frames: list[Planes]) -> None:
+    def __init__(self, frames: list[Planes], every: int = 1) -> None:
+        """Begin now.
+
+        Args:
+            frames: What it shows, over and over.
+            every: Only one in so many is shown.
+        """
         super().__init__()
         self._frames = frames
+        self._every = every
         self._number = int(time.monotonic() * RATE)
         self._first = self._number
 
     async def recv(self) -> VideoFrame:
-        self._number = max(self._number + 1, int(time.monotonic() * RATE))
+        self._number = max(self._number + self._every, int(time.monotonic() * RATE))
         wait = self._number / RATE - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)

@@ -120,7 +120,7 @@ async def chromium(picture: Path) -> AsyncIterator[Chromium]:
 
 @contextlib.asynccontextmanager
 async def aiortc_calls(
-    answers: Sequence[Answer], frames: list[Planes], codec: str, bits: int | None = None
+    answers: Sequence[Answer], frames: list[Planes], codec: str, bits: int | None = None, every: int = 1
 ) -> AsyncIterator[None]:
     """Calls of an aiortc sender, each with a camera of its own that shows the same.
 
@@ -129,13 +129,14 @@ async def aiortc_calls(
         frames: What the camera shows, over and over.
         codec: VP8 or H264.
         bits: Bits a second; None: what aiortc finds right.
+        every: Only one frame in so many is shown.
     """
     pcs = [RTCPeerConnection() for _ in answers]
     with _bit_rate(bits):
         try:
             for pc, answer in zip(pcs, answers, strict=True):
                 pc.addTransceiver("audio", direction="sendonly")
-                camera = pc.addTransceiver(LivelyTrack(frames), direction="sendonly")
+                camera = pc.addTransceiver(LivelyTrack(frames, every), direction="sendonly")
                 codecs = RTCRtpSender.getCapabilities("video").codecs
                 camera.setCodecPreferences([each for each in codecs if each.mimeType == f"video/{codec}"])
                 await pc.setLocalDescription(await pc.createOffer())

@@ -186,10 +186,11 @@ def _put(descriptor: int, code: bytes) -> None:
 
 
 def _same_socket(descriptor: int) -> socket.socket:
-    # Whatever wraps the socket elsewhere (an event loop may allow no options): an own descriptor of the same one.
+    # Whatever wraps the socket elsewhere (an event loop may allow no options): an own descriptor of the same one. What
+    # it is called here makes no difference to its options, and asking the kernel would take longer than setting them.
     own = os.dup(descriptor)
     try:
-        return socket.socket(fileno=own)
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 0, fileno=own)
     except OSError:
         os.close(own)
         raise
