@@ -39,18 +39,14 @@ def scenario(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def called(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
     """One program with that scenario, for calls that leave each other alone."""
-    folder = tmp_path_factory.mktemp("called")
-    (folder / "deepguard.yaml").write_text(SCENARIO)
-    async with running(cwd=folder) as program:
+    async with running(cwd=tmp_path_factory.mktemp("called"), config=SCENARIO) as program:
         yield program
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def uncalled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
     """One on which no call comes about."""
-    folder = tmp_path_factory.mktemp("uncalled")
-    (folder / "deepguard.yaml").write_text(SCENARIO)
-    async with running(cwd=folder) as program:
+    async with running(cwd=tmp_path_factory.mktemp("uncalled"), config=SCENARIO) as program:
         yield program
 
 

@@ -25,9 +25,7 @@ server: {max_calls: 100, connect_timeout: 300, allowed_origins: ['https://App.ex
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
-    folder = tmp_path_factory.mktemp("hostile")
-    (folder / "deepguard.yaml").write_text(CONFIG)
-    async with running(cwd=folder) as started:
+    async with running(cwd=tmp_path_factory.mktemp("hostile"), config=CONFIG) as started:
         yield started
 
 
@@ -78,8 +76,8 @@ async def test_of_two_first_offers_at_once_one_begins_a_call(program: Program, h
 
 
 async def test_offers_at_once_do_not_get_past_the_number_of_calls(tmp_path: Path) -> None:
-    (tmp_path / "deepguard.yaml").write_text("detector: {type: embedded}\nserver: {max_calls: 2}\n")
-    async with running(cwd=tmp_path) as program, aiohttp.ClientSession(program.url) as http:
+    config = "detector: {type: embedded}\nserver: {max_calls: 2}\n"
+    async with running(cwd=tmp_path, config=config) as program, aiohttp.ClientSession(program.url) as http:
         sessions = [await start(http) for _ in range(8)]
         offer = await new_offer()
         statuses = await asyncio.gather(*(post(http, f"/sessions/{one}/api/offer", offer) for one in sessions))

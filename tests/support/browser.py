@@ -64,7 +64,7 @@ _made: list[Path] = []
 async def _media() -> list[Path]:
     """The picture and the voice; made once in a process."""
     if not _made:
-        _made.extend(await asyncio.gather(make_picture(_folder()), make_voice(_folder())))
+        _made[:] = await asyncio.gather(make_picture(_folder()), make_voice(_folder()))
     return _made
 
 

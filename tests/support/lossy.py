@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deepguard.pipeline.receive.rtp import is_rtp
 
-OVERTAKEN_BY = 2
+if TYPE_CHECKING:
+    from bench.senders import Answer
 
-Answer: TypeAlias = Callable[[str], Awaitable[str]]
-"""Answers an offer; both as SDP."""
+OVERTAKEN_BY = 2
 
 _Address: TypeAlias = tuple[Any, ...]
 

@@ -68,9 +68,15 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def running(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None, program: Path = DEEPGUARD
+    *arguments: str,
+    cwd: Path,
+    config: str | None = None,
+    env: dict[str, str] | None = None,
+    program: Path = DEEPGUARD,
 ) -> AsyncIterator[Program]:
-    """`deepguard run` on a free port, ready."""
+    """`deepguard run` on a free port, ready; with the configuration that is there already, if none is given."""
+    if config is not None:
+        (cwd / "deepguard.yaml").write_text(config)
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("DATASPIKE_", "DEEPGUARD_"))}
     process = await asyncio.create_subprocess_exec(
         program,

@@ -19,6 +19,7 @@ from aiortc import (
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -34,7 +35,10 @@ from deepguard.guard.guard import Guard
 from deepguard.model import Judgement, Sample, Source
 from deepguard.pipeline.receive.connection import ReceiveOnlyConnection
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
+from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.path import ReceivePath
+from deepguard.pipeline.receive.rtp import is_rtp, sequence_number, ssrc
+from deepguard.pipeline.tracks import ORDER
 from support.detectors import AnsweringDetector, new_guard
 from support.lossy import LossyPath
 
@@ -224,8 +228,16 @@ class Peer:
                     transceiver.setCodecPreferences(chosen)
 
     def sender(self, source: Source) -> RTCRtpSender:
-        order = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
-        return self.pc.getSenders()[order.index(source)]
+        return self.transceiver(source).sender
+
+    def transceiver(self, source: Source) -> RTCRtpTransceiver:
+        return self.pc.getTransceivers()[ORDER.index(source)]
+
+    def packet(self, source: Source, number: int, ssrc: int | None = None) -> bytes:
+        """A packet with nothing in it, as it is before it is encrypted; of the source's stream, if of no other."""
+        transceiver = self.transceiver(source)
+        kind, ssrc = transceiver._codecs[0].payloadType, ssrc or transceiver.sender._ssrc
+        return struct.pack("!BBHII", 0x80, kind or 0, number & 0xFFFF, number, ssrc)
 
     def sent_of(self, source: Source) -> int:
         return self._sent_by[self.sender(source)._ssrc]
@@ -248,14 +260,9 @@ class Peer:
         Its track must have been taken off, and all of it been sent. A multiple of 65,536 lets the sender go on
         afterwards.
         """
-        number = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN).index(source)
-        transceiver = self.pc.getTransceivers()[number]
-        kind, ssrc = transceiver._codecs[0].payloadType, transceiver.sender._ssrc
-        dtls, last = self.transport, self.last[ssrc]
+        dtls, last = self.transport, self.last[self.sender(source)._ssrc]
         for each in range(last + 1, last + 1 + count):
-            await dtls._transport._send(
-                dtls._tx_srtp.protect(struct.pack("!BBHII", 0x80, kind, each & 0xFFFF, each, ssrc))
-            )
+            await dtls._transport._send(dtls._tx_srtp.protect(self.packet(source, each)))
             if not each % 32:
                 await asyncio.sleep(0)
 
@@ -315,12 +322,12 @@ class Peer:
         send = ice._send
 
         async def over_the_network(data: bytes) -> None:
-            if 127 < data[0] < 192 and not 191 < data[1] < 224:
-                ssrc, ends_frame = int.from_bytes(data[8:12], "big"), bool(data[1] & 0x80)
+            if is_rtp(data):
+                stream, ends_frame = ssrc(data), bool(data[1] & 0x80)
                 self.sent += 1
-                self._sent_by[ssrc] += 1
-                self.last[ssrc] = data[2] << 8 | data[3]
-                self._partly_sent[ssrc] = not ends_frame
+                self._sent_by[stream] += 1
+                self.last[stream] = sequence_number(data)
+                self._partly_sent[stream] = not ends_frame
                 if ends_frame:
                     self._changes.tell()
                 if self.loses(data):
@@ -402,11 +409,15 @@ class Scene:
         """The lines of a level in which a text is."""
         return [line for each, line in self.log if each == level and text in line]
 
-    def is_open(self, source: Source) -> bool:
-        """Whether the packets of a source are let through."""
+    def gate(self, source: Source) -> Gate:
+        """What lets the packets of a source through."""
         gates = self.path._gates
         assert gates is not None
-        return next(gate.is_open for gate in gates._gates if gate.source is source)
+        return next(gate for gate in gates._gates if gate.source is source)
+
+    def is_open(self, source: Source) -> bool:
+        """Whether the packets of a source are let through."""
+        return self.gate(source).is_open
 
     @property
     def track(self) -> Any:
@@ -520,17 +531,25 @@ async def connect(scene: Scene, edit: Callable[[str], str] = lambda sdp: sdp, ov
 
 def count_arriving(scene: Scene) -> None:
     """Count what arrives at the server's sockets, beneath everything of the receive path."""
+
+    def count(data: bytes) -> None:
+        scene.arrived[0] += is_rtp(data)
+
+    note_arriving(scene, count)
+
+
+def note_arriving(scene: Scene, note: Callable[[bytes], None]) -> None:
+    """Have each datagram noted that arrives at the server's sockets, once it was taken."""
     for protocol in scene.connection.pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
-        _count_at(protocol, scene.arrived)
+        _note_at(protocol, note)
 
 
-def _count_at(protocol: Any, arrived: list[int]) -> None:
+def _note_at(protocol: Any, note: Callable[[bytes], None]) -> None:
     received = protocol.datagram_received
 
     def datagram_received(data: bytes, address: Any) -> None:
-        if len(data) > 1 and 127 < data[0] < 192 and not 191 < data[1] < 224:
-            arrived[0] += 1
         received(data, address)
+        note(data)
 
     protocol.datagram_received = datagram_received
 
@@ -557,6 +576,7 @@ __all__ = [
     "at_once",
     "connect",
     "hang_up",
+    "note_arriving",
     "number_on",
     "receiving",
 ]

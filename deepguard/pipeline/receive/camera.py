@@ -10,7 +10,6 @@ import time
 
 from aiortc import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from av import VideoFrame
 from loguru import logger
 
 from deepguard.errors import MediaError
@@ -239,10 +238,6 @@ class Camera:
             self._pace.pixels = size[0] * size[1]
             self._counts.note_taken(due_at)
 
-    def _offer(self, frame: VideoFrame, came: float) -> None:
-        self._pace.pixels = frame.width * frame.height
-        offer(frame, came, self._participant_id, self._track, self._intake, self._counts)
-
     # -- everything decoded --------------------------------------------------------------------------------------
 
     async def _decode(self, why: Fallback) -> None:
@@ -295,7 +290,8 @@ class Camera:
                 pause = first_pause
             frame = await self._decoder.picture(ANSWER_SECONDS)
             if frame is not None and time.monotonic() >= self._track.sampler.due_at:
-                self._offer(frame, time.time())
+                self._pace.pixels = frame.width * frame.height
+                offer(frame, time.time(), self._participant_id, self._track, self._intake, self._counts)
 
     def _measure(self) -> None:
         """See what a keyframe costs now: the stream may not be what it was when there were samples of it last."""

@@ -185,11 +185,12 @@ class Gate:
         if self._past_mask:
             # One that the kernel had let through before may have waited since, and others before the next are no loss.
             may_have_waited = not sequence & self._past_mask
-            if may_have_waited and (not self.is_open or self.hold is not None):
+            at_once = self.is_open and self.hold is None
+            if may_have_waited and not at_once:
                 self._counts.packets_held[self.source] += passed if passed < HALF_TURN else 0
                 return False
             # But it may be the first of the keyframe, too: only what does not follow it shows that it is not.
-            if self.is_open and self.hold is None and passed != 1:
+            if at_once and passed != 1:
                 self.resume()
             if not may_have_waited:
                 self._past_mask = 0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from collections import Counter
-from typing import Any
 
 import pytest
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
@@ -21,8 +19,9 @@ from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.gate import BELIEVED_SECONDS
 from deepguard.pipeline.receive.internals import LONGEST
+from deepguard.pipeline.receive.rtp import is_rtp, sequence_number, ssrc
 from deepguard.pipeline.receive.silence import LINGER, MOST_KEPT, SilenceHold
-from support.receiving import Scene, at_once, receiving
+from support.receiving import Scene, at_once, note_arriving, receiving
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
 
@@ -53,11 +52,10 @@ async def what_is_lost_for_good() -> None:
         lost: list[int] = []
 
         def loses(data: bytes) -> bool:
-            ssrc, number = int.from_bytes(data[8:12], "big"), data[2] << 8 | data[3]
-            if ssrc == media and not lost:
-                lost.append(number)
+            if ssrc(data) == media and not lost:
+                lost.append(sequence_number(data))
                 return True
-            return ssrc == scene.peer.sender(Source.CAMERA)._rtx_ssrc
+            return ssrc(data) == scene.peer.sender(Source.CAMERA)._rtx_ssrc
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
@@ -72,9 +70,8 @@ async def test_what_is_lost_once_more_when_it_is_sent_again_is_asked_for_once_mo
         sender, sent = scene.peer.sender(Source.CAMERA), Counter[int]()
 
         def loses(data: bytes) -> bool:
-            ssrc = int.from_bytes(data[8:12], "big")
-            sent[ssrc] += 1
-            return ssrc in (sender._ssrc, sender._rtx_ssrc) and sent[ssrc] == 1
+            sent[ssrc(data)] += 1
+            return ssrc(data) in (sender._ssrc, sender._rtx_ssrc) and sent[ssrc(data)] == 1
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
@@ -88,30 +85,9 @@ async def test_a_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     await at_once(a_stranger_s_datagrams(), what_is_lost_for_good())
 
 
-def forged(scene: Scene, source: Source, number: int, ssrc: int | None = None) -> bytes:
+def forged(scene: Scene, source: Source, number: int, stream: int | None = None) -> bytes:
     """What looks like a packet of the peer's, of somebody who has not its key."""
-    transceiver = scene.peer.pc.getTransceivers()[(Source.MICROPHONE, Source.CAMERA).index(source)]
-    kind, ssrc = transceiver._codecs[0].payloadType, ssrc or transceiver.sender._ssrc
-    return struct.pack("!BBHII", 0x80, kind or 0, number & 0xFFFF, number, ssrc) + bytes(40)
-
-
-def note_arriving(scene: Scene) -> set[bytes]:
-    """Collect what arrives, whoever sent it."""
-    arrived: set[bytes] = set()
-
-    def note(protocol: Any) -> None:
-        received = protocol.datagram_received
-
-        def datagram_received(data: bytes, address: Any) -> None:
-            received(data, address)
-            arrived.add(data)
-            scene.changes.tell()
-
-        protocol.datagram_received = datagram_received
-
-    for protocol in scene.connection.pc.getTransceivers()[0].receiver.transport.transport._connection._protocols:
-        note(protocol)
-    return arrived
+    return scene.peer.packet(source, number, stream) + bytes(40)
 
 
 async def a_dead_track(level: ReceiveLevel) -> None:
@@ -122,10 +98,13 @@ async def a_dead_track(level: ReceiveLevel) -> None:
         sender, wire = scene.peer.sender(Source.CAMERA), scene.peer.transport._transport._connection
         sender.replaceTrack(None)
         await scene.until(lambda: scene.peer.has_sent_all(Source.CAMERA))
-        last, arrived = scene.peer.last[sender._ssrc], note_arriving(scene)
-        gates = scene.path._gates
-        assert gates is not None
-        gate = next(each for each in gates._gates if each.source is Source.CAMERA)
+        last, gate, arrived = scene.peer.last[sender._ssrc], scene.gate(Source.CAMERA), set[bytes]()
+
+        def note(data: bytes) -> None:
+            arrived.add(data)
+            scene.changes.tell()
+
+        note_arriving(scene, note)
         await scene.until(lambda: time.monotonic() - gate.last_seen > 2 * BELIEVED_SECONDS)
         seen, held = gate.last_seen, scene.counts.packets_held[Source.CAMERA]
         # The kernel shows those of which the last bits are 0.
@@ -153,8 +132,8 @@ async def tracks_that_live(level: ReceiveLevel) -> None:
 
         async def send_both(data: bytes) -> None:
             await send(data)
-            if (source := streams.get(int.from_bytes(data[8:12], "big"))) is not None and 127 < data[0] < 192:
-                await wire.send(forged(scene, source, (data[2] << 8 | data[3]) + 10_000))
+            if is_rtp(data) and (source := streams.get(ssrc(data))) is not None:
+                await wire.send(forged(scene, source, sequence_number(data) + 10_000))
 
         scene.peer.transport._transport._send = send_both
         reports = len(scene.peer.reports)

@@ -8,6 +8,7 @@ from deepguard.config.models import VideoParams
 from deepguard.model import Source
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import BELIEVED
+from deepguard.pipeline.receive.rtp import sequence_number, ssrc
 from support.receiving import Scene, at_once, receiving
 
 PACKETS = 3 * 65_536
@@ -19,13 +20,12 @@ async def after_a_flood(level: ReceiveLevel, lost_in_a_row: int) -> Scene:
     async with receiving(level, video=VideoParams(normal_fps=0.01)) as scene:
         await scene.samples(1)
         await scene.until(lambda: not scene.is_open(Source.CAMERA))
-        sender, ssrc = scene.peer.sender(Source.CAMERA), scene.peer.sender(Source.CAMERA)._ssrc
+        sender, stream = scene.peer.sender(Source.CAMERA), scene.peer.sender(Source.CAMERA)._ssrc
         sender.replaceTrack(None)
         await scene.until(lambda: scene.peer.has_sent_all(Source.CAMERA))
 
         def loses(data: bytes) -> bool:
-            number, stream = data[2] << 8 | data[3], int.from_bytes(data[8:12], "big")
-            return stream == ssrc and number % 32_768 < lost_in_a_row
+            return ssrc(data) == stream and sequence_number(data) % 32_768 < lost_in_a_row
 
         scene.peer.loses = loses
         arrived, held = scene.arrived[0], scene.counts.packets_held[Source.CAMERA]
