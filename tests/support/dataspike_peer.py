@@ -126,11 +126,13 @@ class Peer:
         self._scripts = list(scripts)
         self.handshakes: list[Mapping[str, str]] = []
         self.port = 0
+        # A port may be given again within minutes, and what a process has learnt about an address stays that long.
+        self._path = f"stream-{next(_ids)}"
 
     @property
     def url(self) -> str:
         """Where it serves."""
-        return f"ws://127.0.0.1:{self.port}/stream"
+        return f"ws://127.0.0.1:{self.port}/{self._path}"
 
     async def __aenter__(self) -> Self:
         app = web.Application()
