@@ -37,7 +37,7 @@ from deepguard.pipeline.receive.connection import ReceiveOnlyConnection
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.path import ReceivePath
-from deepguard.pipeline.receive.rtp import is_rtp, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import header_of, is_rtp
 from deepguard.pipeline.tracks import ORDER
 from support.detectors import AnsweringDetector, new_guard
 from support.lossy import LossyPath
@@ -323,10 +323,10 @@ class Peer:
 
         async def over_the_network(data: bytes) -> None:
             if is_rtp(data):
-                stream, ends_frame = ssrc(data), bool(data[1] & 0x80)
+                stream, ends_frame = header_of(data).ssrc, bool(data[1] & 0x80)
                 self.sent += 1
                 self._sent_by[stream] += 1
-                self.last[stream] = sequence_number(data)
+                self.last[stream] = header_of(data).sequence
                 self._partly_sent[stream] = not ends_frame
                 if ends_frame:
                     self._changes.tell()

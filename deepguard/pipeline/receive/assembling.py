@@ -24,9 +24,9 @@ class Whole(NamedTuple):
     timestamp: int
 
 
-class _Part(NamedTuple):
-    data: bytes
+class _Early(NamedTuple):
     timestamp: int
+    data: bytes
     ends: bool
 
 
@@ -43,15 +43,19 @@ class FrameAssembler:
     def __init__(self) -> None:
         """Begin before the first packet."""
         self.given_up = 0
-        self._parts: dict[int, _Part] = {}
-        # The numbers of the first packet that no frame was made of yet, and of the first one that did not come yet.
-        self._first: int | None = None
-        self._missing = 0
+        # The number of the first packet that did not come yet; None before the first that did.
+        self._next: int | None = None
+        # The frame that is not whole yet: what came of it without a gap.
+        self._timestamp = 0
+        self._parts: list[bytes] = []
+        # What came after the gap.
+        self._early: dict[int, _Early] = {}
 
     def start_over(self) -> None:
         """Forget everything: the next packet follows upon a gap."""
+        self._next = None
         self._parts.clear()
-        self._first = None
+        self._early.clear()
 
     def add(self, sequence: int, timestamp: int, data: bytes, *, starts: bool, ends: bool) -> list[Whole]:
         """Take a packet in.
@@ -66,47 +70,44 @@ class FrameAssembler:
         Returns:
             The frames that are whole now, in order.
         """
-        if self._first is None:
+        if self._next is None:
             if not starts:
                 if ends:
-                    self._begin(sequence + 1)
+                    self._next = (sequence + 1) & 0xFFFF
                 return []
-            self._begin(sequence)
-        if (sequence - self._first_number) & 0xFFFF >= HALF_TURN or sequence in self._parts:
-            return []  # it came too late, or again
-        if (sequence - self._first_number) & 0xFFFF >= MOST_PACKETS:
+            self._next = sequence
+        whole: list[Whole] = []
+        ahead = (sequence - self._next) & 0xFFFF
+        if ahead >= HALF_TURN:
+            return whole  # it came too late, or again
+        if ahead + len(self._parts) >= MOST_PACKETS:
             self.given_up += 1
             self.start_over()
             return self.add(sequence, timestamp, data, starts=starts, ends=ends)
-        self._parts[sequence] = _Part(data, timestamp, ends)
-        whole: list[Whole] = []
-        while (part := self._parts.get(self._missing)) is not None:
-            begun = self._parts[self._first_number]
-            if part.timestamp != begun.timestamp:
-                # The one before was the last of its frame and did not say so.
-                whole += self._take(self._missing)
-            self._missing = (self._missing + 1) & 0xFFFF
-            if part.ends:
-                whole += self._take(self._missing)
+        if ahead:
+            self._early.setdefault(sequence, _Early(timestamp, data, ends))
+            return whole
+        self._append(timestamp, data, ends, whole)
+        while self._early and (early := self._early.pop(self._next, None)) is not None:
+            self._append(*early, whole)
         return whole
 
-    @property
-    def _first_number(self) -> int:
-        return self._first or 0
+    def _append(self, timestamp: int, data: bytes, ends: bool, whole: list[Whole]) -> None:
+        """Take the packet in that was the next."""
+        if self._parts and timestamp != self._timestamp:
+            # The one before was the last of its frame and did not say so.
+            self._end(whole)
+        self._timestamp = timestamp
+        self._parts.append(data)
+        if ends:
+            self._end(whole)
+        self._next = ((self._next or 0) + 1) & 0xFFFF
 
-    def _begin(self, sequence: int) -> None:
-        self._first = self._missing = sequence & 0xFFFF
-
-    def _take(self, end: int) -> list[Whole]:
-        """Make a frame of the packets before ``end``."""
-        parts: list[_Part] = []
-        number = self._first_number
-        while number != end:
-            parts.append(self._parts.pop(number))
-            number = (number + 1) & 0xFFFF
-        self._first = end
-        data = b"".join(part.data for part in parts)
-        return [Whole(data, parts[0].timestamp)] if data else []
+    def _end(self, whole: list[Whole]) -> None:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        if data:
+            whole.append(Whole(data, self._timestamp))
 
 
 def starts_frame(codec: str, payload: bytes) -> bool:
@@ -123,4 +124,25 @@ def starts_frame(codec: str, payload: bytes) -> bool:
     return codec == "H264" and payload[0] & 0x1F in _H264_STARTS
 
 
-__all__ = ["MOST_PACKETS", "FrameAssembler", "Whole", "starts_frame"]
+def vp8_data(payload: bytes) -> bytes:
+    """What a packet of VP8 carries of its frame: what comes after the descriptor (RFC 7741, 4.2).
+
+    Args:
+        payload: Untrusted.
+
+    Returns:
+        Nothing when it ends within the descriptor.
+    """
+    begin = 1
+    if payload[0] & 0x80:
+        begin, extensions = 2, payload[1] if len(payload) > 1 else 0
+        if extensions & 0x80:  # a picture's id, of one byte or two
+            begin += 2 if len(payload) > begin and payload[begin] & 0x80 else 1
+        if extensions & 0x40:  # the number of the base layer's picture
+            begin += 1
+        if extensions & 0x30:  # the temporal layer, the key
+            begin += 1
+    return payload[begin:]
+
+
+__all__ = ["MOST_PACKETS", "FrameAssembler", "Whole", "starts_frame", "vp8_data"]

@@ -14,6 +14,7 @@ from loguru import logger
 
 from deepguard.errors import MediaError
 from deepguard.guard.intake import Intake
+from deepguard.guard.threads import encoder_threads
 from deepguard.guard.track import PictureTrack
 from deepguard.pipeline.receive.clip import Clip
 from deepguard.pipeline.receive.counts import Fallback, ReceiveCounts
@@ -47,6 +48,9 @@ RETRY_SECONDS = 60.0
 
 LATE_SECONDS = 0.3
 """A picture that is due waits no longer for frames that would make it better."""
+
+AHEAD_FRAMES = 6
+"""Frames of a clip that are decoded at once before its picture is wanted."""
 
 ANSWER_SECONDS = 1.0
 """So soon the answer to a request is expected from a sender that is tried again."""
@@ -215,8 +219,12 @@ class Camera:
             clip = self._clip
             if due and self._pace.settled(clip.codec, clip.sizes):
                 break
+            if len(clip.frames) >= clip.ahead + AHEAD_FRAMES:
+                # Many pictures may be wanted at once: the last frames are left to be decoded then.
+                clip.ahead = len(clip.frames)
+                encoder_threads().submit(clip.so_far().read_ahead)
             await self._news.wait((latest if due else sampler.due_at) - now)
-        clip = Clip(list(self._clip.frames))
+        clip = self._clip.so_far()
         self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)
         return clip
 

@@ -17,7 +17,7 @@ from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.inlet import Inlet
 from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, datagrams, receiver_of
 from deepguard.pipeline.receive.layout import TrackLayout
-from deepguard.pipeline.receive.rtp import audio_level, packet_of, payload_type, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import audio_level, header_of, packet_of
 
 MASKS = {"audio": 15, "video": 63}
 """While a gate is closed, every 16th packet of sound and every 64th of pictures still arrive, some three a second: they
@@ -178,11 +178,11 @@ class Gates:
 
     def _is_aiortcs(self, data: bytes) -> bool:
         """Take a packet, if it is one of a track; what is nobody's is left to aiortc."""
-        kind, source = payload_type(data), ssrc(data)
+        kind, sequence, source = header_of(data)
         gate = self._gate_of(kind, source)
         if gate is None:
             return True
-        receiver, sequence, plain = self._receivers[gate], sequence_number(data), None
+        receiver, plain = self._receivers[gate], None
         if gate.is_open or gate.doubts(sequence, source):
             plain = receiver.decrypted(data)
             if plain is None:

@@ -5,18 +5,44 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
 
 from aiortc import RTCRtpReceiver
 from aiortc.codecs import depayload, is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame
+from deepguard.pipeline.receive.assembling import FrameAssembler, starts_frame, vp8_data
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.internals import Numbered, Receiver
+from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.rtp import RtpPacket, ticks_between
 
 REPEAT_SECONDS = 0.1
 """What is still missing so long after it was asked for is asked for again: that may have been lost as well."""
+
+
+class _Kind(NamedTuple):
+    """What is known of packets by their payload type.
+
+    Attributes:
+        clock_rate: Of their timestamps.
+        is_repair: Whether they were sent again.
+        codec: What they carry; None when that was not negotiated.
+        name: The codec's.
+    """
+
+    clock_rate: int
+    is_repair: bool
+    codec: RTCRtpCodecParameters | None
+    name: str
+
+
+def _kind_of(codec: RTCRtpCodecParameters, codecs: Mapping[int, RTCRtpCodecParameters]) -> _Kind:
+    carried: RTCRtpCodecParameters | None = codec
+    if is_rtx(codec):
+        apt = codec.parameters.get("apt")
+        carried = codecs.get(apt) if isinstance(apt, int) else None
+    return _Kind(codec.clockRate, is_rtx(codec), carried, carried.name if carried is not None else "")
 
 
 class Inlet(Receiver):
@@ -35,7 +61,7 @@ class Inlet(Receiver):
         super().__init__(receiver)
         self.go_around()
         self._taking = False
-        self._codecs = codecs
+        self._kinds = {kind: _kind_of(codec, codecs) for kind, codec in codecs.items()}
         self._frames = FrameAssembler() if self.is_video else None
         self._take: Callable[[EncodedFrame], None] | None = None
         self._ssrc: int | None = None
@@ -85,53 +111,42 @@ class Inlet(Receiver):
         Args:
             packet: As it was decrypted.
         """
-        if not self._taking or self._take is None:
+        kind = self._kinds.get(packet.kind)
+        if kind is None or self._take is None or not self._taking:
             return
-        codec = self._codecs.get(packet.kind)
-        if codec is None:
-            return
-        sequence, payload = packet.sequence, packet.payload
-        self.note(packet.ssrc, Numbered(sequence, packet.timestamp), codec.clockRate)
-        if is_rtx(codec):
+        self.note(packet, kind.clock_rate)
+        if kind.is_repair:
             # A packet that is sent again carries its own number before what it carried (RFC 4588).
-            apt = codec.parameters.get("apt")
-            codec = self._codecs.get(apt) if isinstance(apt, int) else None
-            if codec is None or len(payload) < 2 or self._ssrc is None:
+            payload = packet.payload
+            if kind.codec is None or len(payload) < 2 or self._ssrc is None:
                 return
-            sequence, payload = payload[0] << 8 | payload[1], payload[2:]
+            packet = packet._replace(sequence_number=payload[0] << 8 | payload[1], payload=payload[2:])
         elif packet.ssrc != self._ssrc:
             self._begin(packet.ssrc)
-        if self._frames is None:
-            if payload:
-                self._take(EncodedFrame(codec, payload, packet.timestamp))
+        if kind.codec is None:
             return
-        missing = self.missing_before(Numbered(sequence, packet.timestamp))
-        if not missing and time.monotonic() >= self._asked_at + REPEAT_SECONDS:
-            missing = self.still_missing
+        if self._frames is None:
+            if packet.payload:
+                self._take(EncodedFrame(kind.codec, packet.payload, packet.timestamp))
+            return
+        missing = self.missing_before(packet)
+        if not missing and self.still_missing and time.monotonic() >= self._asked_at + REPEAT_SECONDS:
+            missing = sorted(self.still_missing)
         if missing:
             self._asked_at = time.monotonic()
             # Of the media's stream, also when a packet that was sent again shows it.
             task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
-        self._assemble(self._frames, codec, sequence, packet.timestamp, payload, ends=packet.marked)
+        self._assemble(self._frames, kind.codec, kind.name, packet)
 
-    def _assemble(
-        self,
-        frames: FrameAssembler,
-        codec: RTCRtpCodecParameters,
-        sequence: int,
-        timestamp: int,
-        payload: bytes,
-        *,
-        ends: bool,
-    ) -> None:
-        try:
-            data = depayload(codec, payload) if payload else b""
-        except ValueError:
-            data = b""  # broken: the decoder will say so of the frame
-        starts = starts_frame(codec.name, payload)
-        for whole in frames.add(sequence, timestamp, data, starts=starts, ends=ends):
+    def _assemble(self, frames: FrameAssembler, codec: RTCRtpCodecParameters, name: str, packet: RtpPacket) -> None:
+        payload, data = packet.payload, b""
+        if payload:
+            with suppress(ValueError):  # broken: the decoder will say so of the frame
+                data = vp8_data(payload) if name == "VP8" else depayload(codec, payload)
+        starts = starts_frame(name, payload)
+        for whole in frames.add(packet.sequence_number, packet.timestamp, data, starts=starts, ends=packet.marked):
             after_gap = self._after_gap or frames.given_up != self._given_up
             self._after_gap, self._given_up = False, frames.given_up
             if self._take is not None:

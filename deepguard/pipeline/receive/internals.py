@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
-import pylibsrtp
 from aioice.ice import StunProtocol
 from aiortc import (
     RTCCertificate,
@@ -24,11 +23,19 @@ from aiortc import (
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+from pylibsrtp import Session
 
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.rtp import HALF_TURN, is_media, is_rtp
+from deepguard.pipeline.receive.rtp import HALF_TURN, HEADER_SIZE, is_media, is_rtcp
 from deepguard.pipeline.receive.rtp import RtpPacket as ReceivedPacket
+
+try:
+    from pylibsrtp._binding import ffi
+    from pylibsrtp._binding import lib as srtp
+except ImportError:  # another version, of which ``look`` tells
+    ffi: Any = None
+    srtp: Any = None
 
 _PREFIX = "_RTCRtpReceiver__"
 _QUEUE = _PREFIX + "decoder_queue"
@@ -84,6 +91,10 @@ def look() -> Abilities:
         lost.append("aioice.StunProtocol.datagram_received")
     if not hasattr(dtls, "_rx_srtp"):
         lost.append("RTCDtlsTransport._rx_srtp")
+    session = Session()
+    lost += [f"pylibsrtp.Session.{name}" for name in ("_buffer", "_cdata", "_srtp") if not hasattr(session, name)]
+    if not callable(getattr(srtp, "srtp_unprotect", None)):
+        lost.append("pylibsrtp._binding.lib.srtp_unprotect")
     if not isinstance(getattr(getattr(dtls, "_rtp_router", None), "ssrc_table", None), dict):
         lost.append("RTCDtlsTransport._rtp_router.ssrc_table")
     return Abilities(tuple(wrong), tuple(lost))
@@ -109,6 +120,8 @@ class Receiver:
         self._decoding: Any = getattr(receiver, _QUEUE)
         self._handle = receiver._handle_rtp_packet
         self._allowed: bytes | None = None
+        # Bytes of what is decrypted, before and after.
+        self._size: Any = ffi.new("int *") if ffi is not None else None
 
     @property
     def is_video(self) -> bool:
@@ -225,30 +238,35 @@ class Receiver:
         session = self.receiver.transport._rx_srtp
         if session is None:
             return None
-        try:
-            return session.unprotect(datagram)
-        except pylibsrtp.Error:
+        # As the session itself does it, which takes longer to get ready than for the work.
+        self._size[0] = size = len(datagram)
+        session._buffer[0:size] = datagram
+        if srtp.srtp_unprotect(session._srtp[0], session._cdata, self._size):
             return None
+        return session._buffer[0 : self._size[0]]
 
-    def note(self, ssrc: int, packet: Numbered, clock_rate: int) -> None:
+    def note(self, packet: ReceivedPacket, clock_rate: int) -> None:
         """Note a packet for what is reported to the sender."""
         streams: dict[int, StreamStatistics] = getattr(self.receiver, _STATISTICS)
-        statistics = streams.get(ssrc)
+        statistics = streams.get(packet.ssrc)
         if statistics is None:
             while len(streams) >= MOST_REPORTED:
                 del streams[next(iter(streams))]
-            statistics = streams[ssrc] = StreamStatistics(clock_rate)
+            statistics = streams[packet.ssrc] = StreamStatistics(clock_rate)
         statistics.add(packet)  # type: ignore[arg-type]
 
-    def missing_before(self, packet: Numbered) -> list[int]:
+    def missing_before(self, packet: ReceivedPacket) -> list[int]:
         """The numbers of packets that are missing, when a packet shows that more are than were known."""
         nacks: NackGenerator = getattr(self.receiver, _NACKS)
-        return self.still_missing if nacks.add(packet) else []  # type: ignore[arg-type]
+        if not nacks.missing and nacks.max_seq is not None and packet.sequence_number == (nacks.max_seq + 1) & 0xFFFF:
+            nacks.max_seq = packet.sequence_number  # as it nearly always is
+            return []
+        return sorted(nacks.missing) if nacks.add(packet) else []  # type: ignore[arg-type]
 
     @property
-    def still_missing(self) -> list[int]:
+    def still_missing(self) -> Collection[int]:
         """The numbers of packets that are known to be missing; of the last 128, before which senders forget."""
-        return sorted(getattr(self.receiver, _NACKS).missing)
+        return getattr(self.receiver, _NACKS).missing
 
     async def ask_again(self, ssrc: int, missing: list[int]) -> None:
         """Have packets sent again (RFC 4585, 6.2.1)."""
@@ -277,13 +295,6 @@ class Receiver:
             ssrcs: Its streams, of which the message has room for 255.
         """
         self._allowed = pack_remb_fci(bits_per_second, sorted(ssrcs)[:_MOST_STREAMS])
-
-
-class Numbered(NamedTuple):
-    """A packet, as far as aiortc's reports need it; the names are aiortc's."""
-
-    sequence_number: int
-    timestamp: int
 
 
 class _Tap(queue.Queue[Any]):
@@ -357,7 +368,12 @@ class Datagrams:
                 # What is too long to be decrypted is nobody's whom we know: aiortc would end the connection over it.
                 if len(data) > LONGEST:
                     return
-                if self._passes is not None and is_rtp(data) and not self._passes(data):
+                if (
+                    self._passes is not None
+                    and len(data) >= HEADER_SIZE
+                    and not is_rtcp(data)
+                    and not self._passes(data)
+                ):
                     return
             received(data, address)
 

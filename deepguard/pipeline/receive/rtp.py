@@ -10,6 +10,7 @@ HALF_TURN = 0x8000
 """Numbers begin anew after 16 bits: one that is so far ahead of another, or further, is behind it."""
 
 _HEADER = Struct("!BBHII")
+_WHOSE = Struct("!xBH4xI")
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """RFC 6464."""
 
@@ -24,22 +25,36 @@ def is_media(data: bytes) -> bool:
 
 def is_rtp(data: bytes) -> bool:
     """Whether a datagram is RTP, as RFC 7983 and RFC 5761 tell it from STUN, DTLS and RTCP."""
-    return len(data) >= HEADER_SIZE and is_media(data) and not 191 < data[1] < 224
+    return len(data) >= HEADER_SIZE and is_media(data) and not is_rtcp(data)
 
 
-def payload_type(data: bytes) -> int:
-    """The payload type of an RTP packet."""
-    return data[1] & 0x7F
+def is_rtcp(data: bytes) -> bool:
+    """Whether media is RTCP, as RFC 5761 tells it from RTP."""
+    return 191 < data[1] < 224
 
 
-def sequence_number(data: bytes) -> int:
-    """The sequence number of an RTP packet, from 0 to 65535."""
-    return data[2] << 8 | data[3]
+class RtpHeader(NamedTuple):
+    """What tells whose a packet is.
+
+    Attributes:
+        kind: Its payload type.
+        sequence: Its number, from 0 to 65535.
+        ssrc: Its stream: the synchronization source.
+    """
+
+    kind: int
+    sequence: int
+    ssrc: int
 
 
-def ssrc(data: bytes) -> int:
-    """The synchronization source of an RTP packet."""
-    return int.from_bytes(data[8:12], "big")
+def header_of(data: bytes) -> RtpHeader:
+    """What tells whose a packet is.
+
+    Args:
+        data: As ``is_rtp`` tells it; untrusted.
+    """
+    kind, sequence, ssrc = _WHOSE.unpack_from(data)
+    return RtpHeader(kind & 0x7F, sequence, ssrc)
 
 
 def ticks_between(earlier: int, later: int) -> int:
@@ -95,12 +110,12 @@ def _extension(data: bytes, wanted: int) -> int | None:
 
 
 class RtpPacket(NamedTuple):
-    """A packet that was decrypted.
+    """A packet that was decrypted. Number and timestamp have the names that aiortc's own packets give them.
 
     Attributes:
         kind: Its payload type.
         marked: Whether the marker bit is set.
-        sequence: Its number, from 0 to 65535.
+        sequence_number: From 0 to 65535.
         timestamp: From 0 to 2**32 - 1.
         ssrc: Its stream.
         payload: What it carries, without padding.
@@ -108,7 +123,7 @@ class RtpPacket(NamedTuple):
 
     kind: int
     marked: bool
-    sequence: int
+    sequence_number: int
     timestamp: int
     ssrc: int
     payload: bytes
@@ -141,13 +156,13 @@ __all__ = [
     "AUDIO_LEVEL",
     "HALF_TURN",
     "HEADER_SIZE",
+    "RtpHeader",
     "RtpPacket",
     "audio_level",
+    "header_of",
     "is_media",
+    "is_rtcp",
     "is_rtp",
     "packet_of",
-    "payload_type",
-    "sequence_number",
-    "ssrc",
     "ticks_between",
 ]

@@ -31,7 +31,7 @@ class Worth:
     in_all: float
 
 
-WORTH = {"VP8": Worth(0.5, 0.95), "H264": Worth(0.22, 0.55)}
+WORTH = {"VP8": Worth(0.5, 0.85), "H264": Worth(0.22, 0.55)}
 """By codec. VP8's encoder starts from a keyframe that is very coarse, H.264's from one that is not far off."""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+from aiortc.codecs.vpx import vp8_depayload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepguard.pipeline.receive.assembling import MOST_PACKETS, FrameAssembler, Whole, starts_frame
+from deepguard.pipeline.receive.assembling import MOST_PACKETS, FrameAssembler, Whole, starts_frame, vp8_data
 
 
 class Sent(NamedTuple):
@@ -114,3 +115,12 @@ def test_too_many_packets_are_given_up() -> None:
 )
 def test_what_certainly_begins_a_frame(codec: str, payload: bytes, *, starts: bool) -> None:
     assert starts_frame(codec, payload) is starts
+
+
+@given(st.one_of(st.binary(min_size=1, max_size=8), st.binary(max_size=8).map(lambda rest: b"\x90" + rest)))
+def test_what_a_vp8_packet_carries_is_what_aiortc_finds_in_it(payload: bytes) -> None:
+    try:
+        expected = vp8_depayload(payload)
+    except ValueError:
+        expected = b""
+    assert vp8_data(payload) == expected

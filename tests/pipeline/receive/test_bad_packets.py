@@ -19,7 +19,7 @@ from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.gate import BELIEVED_SECONDS
 from deepguard.pipeline.receive.internals import LONGEST
-from deepguard.pipeline.receive.rtp import is_rtp, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import header_of, is_rtp
 from deepguard.pipeline.receive.silence import LINGER, MOST_KEPT, SilenceHold
 from support.receiving import Scene, at_once, note_arriving, receiving
 
@@ -52,10 +52,10 @@ async def what_is_lost_for_good() -> None:
         lost: list[int] = []
 
         def loses(data: bytes) -> bool:
-            if ssrc(data) == media and not lost:
-                lost.append(sequence_number(data))
+            if header_of(data).ssrc == media and not lost:
+                lost.append(header_of(data).sequence)
                 return True
-            return ssrc(data) == scene.peer.sender(Source.CAMERA)._rtx_ssrc
+            return header_of(data).ssrc == scene.peer.sender(Source.CAMERA)._rtx_ssrc
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
@@ -70,8 +70,8 @@ async def test_what_is_lost_once_more_when_it_is_sent_again_is_asked_for_once_mo
         sender, sent = scene.peer.sender(Source.CAMERA), Counter[int]()
 
         def loses(data: bytes) -> bool:
-            sent[ssrc(data)] += 1
-            return ssrc(data) in (sender._ssrc, sender._rtx_ssrc) and sent[ssrc(data)] == 1
+            sent[header_of(data).ssrc] += 1
+            return header_of(data).ssrc in (sender._ssrc, sender._rtx_ssrc) and sent[header_of(data).ssrc] == 1
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
@@ -132,8 +132,8 @@ async def tracks_that_live(level: ReceiveLevel) -> None:
 
         async def send_both(data: bytes) -> None:
             await send(data)
-            if is_rtp(data) and (source := streams.get(ssrc(data))) is not None:
-                await wire.send(forged(scene, source, sequence_number(data) + 10_000))
+            if is_rtp(data) and (source := streams.get(header_of(data).ssrc)) is not None:
+                await wire.send(forged(scene, source, header_of(data).sequence + 10_000))
 
         scene.peer.transport._transport._send = send_both
         reports = len(scene.peer.reports)

@@ -8,7 +8,7 @@ from deepguard.config.models import VideoParams
 from deepguard.model import Source
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import BELIEVED
-from deepguard.pipeline.receive.rtp import sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import header_of
 from support.receiving import Scene, at_once, receiving
 
 PACKETS = 3 * 65_536
@@ -25,7 +25,7 @@ async def after_a_flood(level: ReceiveLevel, lost_in_a_row: int) -> Scene:
         await scene.until(lambda: scene.peer.has_sent_all(Source.CAMERA))
 
         def loses(data: bytes) -> bool:
-            return ssrc(data) == stream and sequence_number(data) % 32_768 < lost_in_a_row
+            return header_of(data).ssrc == stream and header_of(data).sequence % 32_768 < lost_in_a_row
 
         scene.peer.loses = loses
         arrived, held = scene.arrived[0], scene.counts.packets_held[Source.CAMERA]

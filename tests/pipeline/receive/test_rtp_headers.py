@@ -10,7 +10,7 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepguard.pipeline.receive.rtp import AUDIO_LEVEL, audio_level, is_rtp, payload_type, sequence_number, ssrc
+from deepguard.pipeline.receive.rtp import AUDIO_LEVEL, audio_level, header_of, is_rtp
 
 ids = st.integers(1, 14)
 levels = st.integers(0, 127)
@@ -35,9 +35,9 @@ def two_bytes(elements: list[tuple[int, bytes]], between: bytes = b"") -> bytes:
 @given(st.binary(max_size=200), st.integers(0, 255))
 def test_any_bytes_may_come(data: bytes, wanted: int) -> None:
     if is_rtp(data):
-        assert 0 <= payload_type(data) < 128
-        assert 0 <= sequence_number(data) < 2**16
-        assert 0 <= ssrc(data) < 2**32
+        assert 0 <= header_of(data).kind < 128
+        assert 0 <= header_of(data).sequence < 2**16
+        assert 0 <= header_of(data).ssrc < 2**32
         assert audio_level(data, wanted) in [None, *range(128)]
 
 
@@ -81,7 +81,7 @@ def test_it_is_what_aiortc_writes(wanted: int, level: int, csrcs: int, payload: 
     sent.extensions = HeaderExtensions(audio_level=(True, level))
     data = sent.serialize(known)
     assert is_rtp(data)
-    assert (payload_type(data), sequence_number(data), ssrc(data)) == (111, 65_535, 2**32 - 1)
+    assert header_of(data) == (111, 65_535, 2**32 - 1)
     assert audio_level(data, wanted) == level
     assert audio_level(data, wanted % 14 + 1) is None
 
