@@ -16,6 +16,8 @@ from support.memory import keep_files_in_memory
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
 
+pytest_plugins = ["support.starved"]
+
 BROWSER_PROGRAMS = ("chromium", "ffmpeg", "espeak-ng")
 
 

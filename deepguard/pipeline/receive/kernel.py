@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 SO_ATTACH_FILTER = 26
@@ -74,13 +75,19 @@ def program(masks: Mapping[Dropped, int]) -> bytes:
     Returns:
         Instructions of ``struct sock_filter``, 8 bytes each, in the machine's byte order.
     """
+    return _program(tuple(masks.items()))
+
+
+# Calls differ little: what is due of them is opened and closed with the same few programs.
+@lru_cache(maxsize=256)
+def _program(masks: tuple[tuple[Dropped, int], ...]) -> bytes:
     lines: list[_Line] = [
         (_LOAD_BYTE, 0, 0, _UDP_HEADER),
         (_IF_AT_LEAST, 0, 1, 128),
         (_IF_AT_LEAST, 0, 1, 192),
         (_RETURN, 0, 0, _WHOLE),
     ]
-    for packets, mask in masks.items():
+    for packets, mask in masks:
         kind, ssrc = packets.kind, packets.ssrc
         if kind in _RTCP_TYPES:
             continue

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 0.2
 """Packets of so long are listened to at once."""
 
-LEAD_SECONDS = 1.5
+LEAD_SECONDS = 1.0
 """So long before speech can become a sample it is listened to: who speaks is to be known by then."""
 
 WORTH_SECONDS = 2.0

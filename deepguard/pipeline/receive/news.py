@@ -12,17 +12,18 @@ class News:
 
     def __init__(self) -> None:
         """Begin before anything came."""
-        self._event = asyncio.Event()
+        self._waited: asyncio.Future[None] | None = None
         self._ended = False
 
     def tell(self) -> None:
         """Wake the task."""
-        self._event.set()
+        if self._waited is not None and not self._waited.done():
+            self._waited.set_result(None)
 
     def end(self) -> None:
         """Note that the track ended: whoever waits, or will, is told."""
         self._ended = True
-        self._event.set()
+        self.tell()
 
     def check(self) -> None:
         """See that the track goes on.
@@ -40,12 +41,15 @@ class News:
             MediaStreamError: The track ended.
         """
         self.check()
-        self._event.clear()
+        # With each frame of a clip: an event and a timeout of asyncio's cost twice as much.
+        loop = asyncio.get_running_loop()
+        self._waited = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self.tell)
         try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            return
+            await self._waited
+        finally:
+            if timer is not None:
+                timer.cancel()
         self.check()
 
 
