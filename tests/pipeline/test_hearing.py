@@ -25,6 +25,7 @@ from deepguard.pipeline.receive.hearing import (
     Sound,
     SpeechStarted,
     SpeechStopped,
+    hear_all,
 )
 from support.speech import CODEC, as_pipecat, frame_of, numbered, opus_of, packets_of, speech
 
@@ -125,6 +126,35 @@ async def test_speech_starts_and_stops_where_pipecat_finds_it(name: str) -> None
 def test_what_aiortc_has_decoded_is_heard_too(name: str) -> None:
     packets = said(name)
     assert same(hear(Ear(), decoded(packets)), hear(Ear(), packets))
+
+
+def test_ears_that_hear_together_hear_what_each_hears_alone() -> None:
+    ears, heard = {name: Ear() for name in CODECS}, {name: list[Heard]() for name in CODECS}
+    # Some begin later.
+    parts = {
+        name: [[]] * late + [said(name)[at : at + 10] for at in range(0, len(said(name)), 10)]
+        for late, name in enumerate(CODECS)
+    }
+    for turn in range(max(map(len, parts.values()))):
+        batches = {name: of_it[turn] for name, of_it in parts.items() if turn < len(of_it)}
+        together = hear_all([(ears[name], batch, NOW) for name, batch in batches.items()])
+        for name, each in zip(batches, together, strict=True):
+            assert not isinstance(each, Exception)
+            heard[name] += each
+    for name in CODECS:
+        alone = hear(Ear(), said(name))
+        assert pcm_of(heard[name]) == pcm_of(alone)
+        assert changes_of(heard[name]) == changes_of(alone)
+
+
+def test_an_ear_that_fails_fails_alone() -> None:
+    broken: list[Packet] = [None]  # type: ignore[list-item]
+    first, failed, last = hear_all(
+        [(Ear(), said("opus")[:10], NOW), (Ear(), broken, NOW), (Ear(), said("PCMU")[:10], NOW)]
+    )
+    assert isinstance(failed, AttributeError)
+    assert first == hear(Ear(), said("opus")[:10])
+    assert last == hear(Ear(), said("PCMU")[:10])
 
 
 def test_an_ear_may_be_handed_from_thread_to_thread() -> None:

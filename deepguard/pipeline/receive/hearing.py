@@ -10,7 +10,7 @@ from av.error import FFmpegError
 
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.decoding import AudioStream, Packet, kind_of
-from deepguard.pipeline.receive.voice import VoiceActivity
+from deepguard.pipeline.receive.voice import Change, VoiceActivity, feed_all
 
 LONGEST_SILENCE = 0.5
 """Seconds between packets that are silence which was not sent: Opus says so every 0.4 s. A longer gap is a break."""
@@ -112,17 +112,27 @@ class Ear:
         Returns:
             What was heard, in order. Times are counted back from ``until`` by the packets' timestamps.
         """
+        (heard,) = hear_all([(self, packets, until)])
+        if isinstance(heard, Exception):
+            raise heard
+        return heard
+
+    def _take_in(self, packets: Sequence[Packet], until: float) -> list[Heard]:
+        """Take packets in; what is heard of them all but the end, where there was a break, is listened to alone."""
         heard: list[Heard] = []
         passed = 0.0 if self._until is None else max(0.0, until - self._until)
         if packets:
             self._take_all(packets, passed, heard)
-            self._listen(heard)
             self._until = until
         elif passed >= NO_MORE:
             self._break(heard)
+        return heard
+
+    def _on_the_clock(self, heard: list[Heard]) -> list[Heard]:
+        """What was heard, with the time of day: up to here times were the microphone's own."""
         if self._until is None:
             return heard
-        # Up to here times were the microphone's own: only the end of a batch has a time of day.
+        # Only the end of a batch has a time of day.
         ahead = self._until - self._position
         return [replace(one, at=one.at + ahead) for one in heard]
 
@@ -177,26 +187,56 @@ class Ear:
 
     def _break(self, heard: list[Heard]) -> None:
         """End the stream, and speech with it; what comes next finds nothing of it."""
-        self._listen(heard)
+        sound = self._sound()
+        self._note(sound, self._voice.feed(sound.pcm), heard)
         if self._voice.speaking:
             heard.append(SpeechStopped(self._position))
         self._voice.reset()
         self._stream = None
 
-    def _listen(self, heard: list[Heard]) -> None:
-        """Listen to what was taken."""
+    def _sound(self) -> Sound:
+        """What was taken and not listened to."""
         if self._stream is None:
-            return
+            return Sound(b"", self._position)
         pcm, at = self._stream.resampled()
         self._position = self._stream.end
-        begin = 0
-        for change in self._voice.feed(pcm):
+        return Sound(pcm, at)
+
+    def _note(self, sound: Sound, changes: Sequence[Change], heard: list[Heard]) -> None:
+        """Note what was found out about a piece of sound."""
+        pcm, at, begin = sound.pcm, sound.at, 0
+        for change in changes:
             end = 2 * change.after
             heard.append(Sound(pcm[begin:end], at + begin / (2 * OUT_RATE)))
             heard.append((SpeechStarted if change.speaking else SpeechStopped)(at + change.after / OUT_RATE))
             begin = end
         if begin < len(pcm):
             heard.append(Sound(pcm[begin:], at + begin / (2 * OUT_RATE)))
+
+
+def hear_all(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[list[Heard] | Exception]:
+    """Hear several microphones, as ``Ear.hear`` hears each, in less time than one after the other takes.
+
+    Args:
+        batches: Different ears, each with its packets and the time of the last one.
+
+    Returns:
+        What was heard by each; where one failed, why: the others do not mind.
+    """
+    heard: list[list[Heard] | Exception] = []
+    taken: list[tuple[Ear, list[Heard], Sound]] = []
+    for ear, packets, until in batches:
+        try:
+            already = ear._take_in(packets, until)
+            taken.append((ear, already, ear._sound()))
+            heard.append(already)
+        except Exception as error:  # noqa: BLE001 - whoever waits for this one is told
+            heard.append(error)
+    changes = feed_all([(ear._voice, sound.pcm) for ear, _, sound in taken])
+    for (ear, already, sound), changed in zip(taken, changes, strict=True):
+        ear._note(sound, changed, already)
+        already[:] = ear._on_the_clock(already)
+    return heard
 
 
 __all__ = [
@@ -210,4 +250,5 @@ __all__ = [
     "Sound",
     "SpeechStarted",
     "SpeechStopped",
+    "hear_all",
 ]

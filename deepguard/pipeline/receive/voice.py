@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ _SURELY_NOTHING = 5
 
 # How many windows of nothing after a reset of the model are known by heart: more than lie between two resets.
 _KNOWN_WINDOWS = 80
+
+_RATE = np.array(OUT_RATE, np.int64)
 
 _model: SpeechModel | None = None
 _loading = threading.Lock()
@@ -108,20 +111,76 @@ class VoiceActivity:
         Returns:
             Where speech started and stopped, in order.
         """
+        return feed_all([(self, pcm)])[0]
+
+    def _begin(self, pcm: bytes) -> _Feed | None:
+        """What there is to be decided; None when a window is not full yet."""
+        sound, before = self._waiting + pcm, len(self._waiting) // 2
+        if len(sound) < 2 * WINDOW:
+            self._waiting = sound
+            return None
         if self._analyzer is None:
             self._analyzer = _new_analyzer(after_silence=self._after_silence)
-        before = len(self._waiting) // 2
-        sound = self._waiting + pcm
-        changes: list[Change] = []
-        end = 0
-        while len(sound) - end >= 2 * WINDOW:
-            state = self._analyzer.decide(sound[end : end + 2 * WINDOW])
-            end += 2 * WINDOW
-            if state is (VADState.QUIET if self._speaking else VADState.SPEAKING):
-                self._speaking = not self._speaking
-                changes.append(Change(end // 2 - before, self._speaking))
-        self._waiting = sound[end:]
-        return changes
+        return _Feed(self._analyzer, sound, before, self._speaking)
+
+    def _end(self, feed: _Feed) -> list[Change]:
+        self._waiting, self._speaking = feed.rest, feed.speaking
+        return feed.changes
+
+
+def feed_all(feeds: Sequence[tuple[VoiceActivity, bytes]]) -> list[list[Change]]:
+    """Listen to several microphones, as ``feed`` listens to each; their windows are shown to the model together.
+
+    Eight windows take it as long together as three one after the other.
+
+    Args:
+        feeds: Different microphones, each with what follows, as ``feed`` takes it.
+
+    Returns:
+        What ``feed`` returns, of each.
+    """
+    begun = [voice._begin(pcm) for voice, pcm in feeds]
+    going = [feed for feed in begun if feed is not None]
+    while going := [feed for feed in going if feed.has_window]:
+        _ask_at_once([model for feed in going if (model := feed.asks()) is not None])
+        for feed in going:
+            feed.decide()
+    return [[] if feed is None else voice._end(feed) for (voice, _), feed in zip(feeds, begun, strict=True)]
+
+
+class _Feed:
+    """One microphone's sound, window by window."""
+
+    def __init__(self, analyzer: _Analyzer | _Ordinary, sound: bytes, before: int, speaking: bool) -> None:
+        self.changes: list[Change] = []
+        self.speaking = speaking
+        self._analyzer = analyzer
+        self._sound = sound
+        self._before = before
+        self._at = 0
+
+    @property
+    def has_window(self) -> bool:
+        return len(self._sound) - self._at >= 2 * WINDOW
+
+    @property
+    def rest(self) -> bytes:
+        return self._sound[self._at :]
+
+    def asks(self) -> _Model | None:
+        """The microphone's state of the model, if that has to be asked about the next window."""
+        return self._analyzer.shown(self._window) if isinstance(self._analyzer, _Analyzer) else None
+
+    def decide(self) -> None:
+        state = self._analyzer.decide(self._window)
+        self._at += 2 * WINDOW
+        if state is (VADState.QUIET if self.speaking else VADState.SPEAKING):
+            self.speaking = not self.speaking
+            self.changes.append(Change(self._at // 2 - self._before, self.speaking))
+
+    @property
+    def _window(self) -> bytes:
+        return self._sound[self._at : self._at + 2 * WINDOW]
 
 
 def load_model() -> SpeechModel:
@@ -184,6 +243,10 @@ class _Analyzer(SileroVADAnalyzer):
         if after_silence:
             self._volume_tracker.update(bytes(2 * math.ceil(VOLUME_WINDOW_SECS * OUT_RATE)), OUT_RATE)
 
+    def shown(self, window: bytes) -> _Model | None:
+        """Have a window ready for the model; None when its answer is known."""
+        return self._model if self._model.is_to_be_asked(window) else None
+
     def decide(self, window: bytes) -> VADState:
         """What is known after one more window, in the thread that asks."""
         return self._run_analyzer(window)
@@ -193,34 +256,54 @@ class _Model(SileroOnnxModel):
     """One microphone's state of the model; the windows are laid where the model reads them."""
 
     def __init__(self, shared: SpeechModel) -> None:
-        self._shared = shared
-        self._rate = np.array(OUT_RATE, np.int64)
+        self.shared = shared
         self.reset_states()
 
     def reset_states(self, batch_size: int = 1) -> None:
-        self._state = np.zeros((2, batch_size, 128), np.float32)
-        self._input = np.zeros((batch_size, _CONTEXT + WINDOW), np.float32)
+        self.state = np.zeros((2, batch_size, 128), np.float32)
+        self.input = np.zeros((batch_size, _CONTEXT + WINDOW), np.float32)
+        self.answer: NDArray[np.float32] | None = None
         # Windows of zeros since the reset; None when there was anything else.
         self._zeros: int | None = 0
 
-    def __call__(self, x: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+    def is_to_be_asked(self, window: bytes) -> bool:
+        """Take the next window in; whether the model has to be asked about it, and gives ``answer`` and ``state``."""
+        x = np.frombuffer(window, np.int16)
         if self._zeros is None or self._zeros >= _KNOWN_WINDOWS or x.any():
             self._zeros = None
-            confidence, self._state = self._run(x)
-            return confidence
-        known = self._shared.nothing.get(self._zeros)
-        if known is None:
-            known = self._shared.nothing[self._zeros] = self._run(x)
-        self._zeros += 1
-        confidence, self._state = known
-        return confidence
+        else:
+            known = self.shared.nothing.get(self._zeros)
+            self._zeros += 1
+            if known is not None:
+                self.answer, self.state = known
+                return False
+        self.input[:, :_CONTEXT] = self.input[:, -_CONTEXT:]
+        self.input[:, _CONTEXT:] = x
+        self.input[:, _CONTEXT:] /= 32768
+        return True
 
-    def _run(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        self._input[:, :_CONTEXT] = self._input[:, -_CONTEXT:]
-        self._input[:, _CONTEXT:] = x
-        inputs = {"input": self._input, "state": self._state, "sr": self._rate}
-        confidence, state = self._shared.session.run(None, inputs)
-        return confidence, state
+    def note(self, confidence: NDArray[np.float32], state: NDArray[np.float32]) -> None:
+        """Take the model's answer."""
+        self.answer, self.state = confidence, state
+        if self._zeros is not None:
+            self.shared.nothing[self._zeros - 1] = confidence, state
+
+    def __call__(self, x: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+        answer, self.answer = self.answer, None
+        if answer is None:
+            raise ValueError("the model was not asked about this window")
+        return answer
+
+
+def _ask_at_once(models: Sequence[_Model]) -> None:
+    """Ask the model about a window of each of these microphones."""
+    if not models:
+        return
+    windows = np.concatenate([each.input for each in models])
+    states = np.concatenate([each.state for each in models], axis=1)
+    confidences, states = models[0].shared.session.run(None, {"input": windows, "state": states, "sr": _RATE})
+    for at, each in enumerate(models):
+        each.note(confidences[at : at + 1], states[:, at : at + 1].copy())
 
 
 class _Volume(AudioVolumeTracker):
@@ -252,10 +335,14 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
     noise = np.random.default_rng(1).integers(-9000, 9000, (4, WINDOW), np.int16)
     for window in noise:
         sound = window.tobytes()
+        _ask_at_once([model for model in [ours.shown(sound)] if model is not None])
         if theirs.voice_confidence(sound) != ours.voice_confidence(sound):
             raise ValueError("its model is asked in another way")
-    if theirs._run_analyzer(noise.tobytes()) is not ours.decide(noise.tobytes()):
-        raise ValueError("its analyzer decides in another way")
+    for window in noise:
+        sound = window.tobytes()
+        _ask_at_once([model for model in [ours.shown(sound)] if model is not None])
+        if theirs._run_analyzer(sound) is not ours.decide(sound):
+            raise ValueError("its analyzer decides in another way")
 
 
-__all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "load_model"]
+__all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "feed_all", "load_model"]

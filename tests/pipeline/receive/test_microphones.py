@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from deepguard.config.models import AudioParams
 from deepguard.model import Source
-from deepguard.pipeline.receive import silence
+from deepguard.pipeline.receive import listening, silence
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.hearing import Ear, Heard, Packet
+from deepguard.pipeline.receive.hearing import Ear, Heard, Packet, hear_all
 from support.browser import make_voice
 from support.lossy import LossyPath
 from support.opus import LeavingOut, Stretching, encode_by
@@ -144,13 +144,13 @@ async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_th
     level: ReceiveLevel, share: float, voice: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packets: list[Packet] = []
-    hear = Ear.hear
 
-    def noting(self: Ear, batch: Sequence[Packet], until: float) -> list[Heard]:
-        packets.extend(batch)
-        return hear(self, batch, until)
+    def noting(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[list[Heard] | Exception]:
+        for _, batch, _ in batches:
+            packets.extend(batch)
+        return hear_all(batches)
 
-    monkeypatch.setattr(Ear, "hear", noting)
+    monkeypatch.setattr(listening, "hear_all", noting)
     # Without a pause: after one in which nothing comes an ear begins anew, and when that is depends on the clock.
     loud = np.flatnonzero(np.abs(voice) > 300)
     speech = np.tile(voice[loud[0] : loud[-1]], 8)
