@@ -28,12 +28,15 @@ from bench.results import Row
 from deepguard.density.media import encode_sound
 from deepguard.density.speech import RATE, synthesise_speech
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.hearing import Ear
+from deepguard.pipeline.receive.hearing import Ear, hear_all
 
 PIPELINE = "VADProcessor"
 ANALYZER = "SileroVADAnalyzer"
 BATCH = 10
 """Packets: 200 milliseconds."""
+AT_ONCE = 8
+"""Microphones that are heard together."""
+
 TARGET_KIB = 200.0
 
 # Prints the KiB that each of many takes, the first one not among them: that loads what all share.
@@ -75,8 +78,10 @@ def measure(*, rounds: int = 7, seconds: float = 10, ears: int = 100) -> list[Ro
         seconds: How long it is heard each time.
         ears: How many there are when their memory is measured; of the baseline a tenth.
     """
+    voice = _packets_of(synthesise_speech(seconds))
     rows = [
-        _measure_cpu("a voice", _packets_of(synthesise_speech(seconds)), rounds),
+        _measure_cpu("a voice", voice, rounds),
+        _measure_cpu(f"each of {AT_ONCE} voices", voice, rounds, AT_ONCE),
         _measure_cpu("muted", _muted(seconds), rounds),
     ]
     if not Path("/proc/self/statm").exists():
@@ -133,24 +138,24 @@ def _packets_of(samples: NDArray[np.int16]) -> list[EncodedFrame]:
     return [EncodedFrame(CODECS["audio"][0], data, at * step) for at, data in enumerate(encode_sound(samples).packets)]
 
 
-def _measure_cpu(what: str, packets: list[EncodedFrame], rounds: int) -> Row:
+def _measure_cpu(what: str, packets: list[EncodedFrame], rounds: int, at_once: int = 1) -> Row:
     heard: list[float] = []
     piped: list[float] = []
     _hear(packets[: 2 * BATCH])
     for _ in range(rounds):
-        heard.append(_hear(packets))
+        heard.append(_hear(packets, at_once))
         piped.append(asyncio.run(_pipe(packets)))
     # The least: what else the machine does only ever adds to it.
     return Row(f"{what}: CPU of a second, min", min(heard), "ms", PIPELINE, min(piped))
 
 
-def _hear(packets: Sequence[EncodedFrame]) -> float:
-    """Milliseconds of CPU for a second in an ear."""
-    ear = Ear()
+def _hear(packets: Sequence[EncodedFrame], at_once: int = 1) -> float:
+    """Milliseconds of CPU for a second in an ear, of so many that hear at once."""
+    ears = [Ear() for _ in range(at_once)]
     began = time.process_time()
     for at in range(0, len(packets), BATCH):
-        ear.hear(packets[at : at + BATCH], 0.02 * at)
-    return _per_second(began, packets)
+        hear_all([(ear, packets[at : at + BATCH], 0.02 * at) for ear in ears])
+    return _per_second(began, packets) / at_once
 
 
 async def _pipe(packets: Sequence[EncodedFrame]) -> float:

@@ -81,7 +81,7 @@ def look() -> Abilities:
     statistics = StreamStatistics(90000)
     wrong += [
         f"StreamStatistics.{name}"
-        for name in ("base_seq", "max_seq", "cycles", "packets_received", "packets_lost")
+        for name in ("base_seq", "max_seq", "cycles", "packets_received", "packets_lost", "_last_timestamp")
         if name not in vars(statistics) and not hasattr(StreamStatistics, name)
     ]
     ice = getattr(dtls.transport, "_connection", None)
@@ -253,7 +253,12 @@ class Receiver:
             while len(streams) >= MOST_REPORTED:
                 del streams[next(iter(streams))]
             statistics = streams[packet.ssrc] = StreamStatistics(clock_rate)
-        statistics.add(packet)  # type: ignore[arg-type]
+        if packet.timestamp == statistics._last_timestamp and packet.sequence_number == (statistics.max_seq or 0) + 1:
+            # Another packet of the same picture, in order: it counts, and says nothing of the time.
+            statistics.packets_received += 1
+            statistics.max_seq = packet.sequence_number
+        else:
+            statistics.add(packet)  # type: ignore[arg-type]
 
     def missing_before(self, packet: ReceivedPacket) -> list[int]:
         """The numbers of packets that are missing, when a packet shows that more are than were known."""
