@@ -220,7 +220,7 @@ async def came_and_went() -> None:
 async def test_a_hundred_connections_leave_nothing() -> None:
     before = await warmed_up()
     for _ in range(5):
-        await at_once(*(came_and_went() for _ in range(20)))
+        await at_once(*(came_and_went() for _ in range(20)), most=20)
     await nothing_left(before)
 
 
