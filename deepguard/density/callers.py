@@ -31,6 +31,11 @@ GOLDEN = 0.618034
 """Phases that lie this far apart are spread evenly, however many there are."""
 
 
+SPREAD_SECONDS = 5.0
+"""Calls begin spread over so long, a sampling period, as those do that have nothing to do with each other: pictures of
+calls that begin together are due together."""
+
+
 class Callers:
     """All callers of the process."""
 
@@ -96,8 +101,10 @@ class Callers:
         tracks = Tracks(self._codec, self._video, sound)
 
         async def call(caller: Caller, number: int) -> None:
+            phase = number * GOLDEN % 1
+            await asyncio.sleep(phase * SPREAD_SECONDS)
             async with turn:
-                await caller.call(url, http, number * GOLDEN % 1)
+                await caller.call(url, http, phase)
 
         async with aiohttp.ClientSession() as http:
             first = len(self._callers)
