@@ -115,19 +115,20 @@ class Inlet(Receiver):
         if kind is None or self._take is None or not self._taking:
             return
         self.note(packet, kind.clock_rate)
+        codec = kind.codec
+        if codec is None:
+            return
         if kind.is_repair:
             # A packet that is sent again carries its own number before what it carried (RFC 4588).
             payload = packet.payload
-            if kind.codec is None or len(payload) < 2 or self._ssrc is None:
+            if len(payload) < 2 or self._ssrc is None:
                 return
             packet = packet._replace(sequence_number=payload[0] << 8 | payload[1], payload=payload[2:])
         elif packet.ssrc != self._ssrc:
             self._begin(packet.ssrc)
-        if kind.codec is None:
-            return
         if self._frames is None:
             if packet.payload:
-                self._take(EncodedFrame(kind.codec, packet.payload, packet.timestamp))
+                self._take(EncodedFrame(codec, packet.payload, packet.timestamp))
             return
         missing = self.missing_before(packet)
         if not missing and self.still_missing and time.monotonic() >= self._asked_at + REPEAT_SECONDS:
@@ -138,7 +139,7 @@ class Inlet(Receiver):
             task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
-        self._assemble(self._frames, kind.codec, kind.name, packet)
+        self._assemble(self._frames, codec, kind.name, packet)
 
     def _assemble(self, frames: FrameAssembler, codec: RTCRtpCodecParameters, name: str, packet: RtpPacket) -> None:
         payload, data = packet.payload, b""

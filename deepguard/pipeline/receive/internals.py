@@ -93,6 +93,8 @@ def look() -> Abilities:
         lost.append("RTCDtlsTransport._rx_srtp")
     session = Session()
     lost += [f"pylibsrtp.Session.{name}" for name in ("_buffer", "_cdata", "_srtp") if not hasattr(session, name)]
+    if len(getattr(session, "_buffer", "")) < LONGEST:
+        lost.append(f"pylibsrtp.Session._buffer of {LONGEST} bytes")
     if not callable(getattr(srtp, "srtp_unprotect", None)):
         lost.append("pylibsrtp._binding.lib.srtp_unprotect")
     if not isinstance(getattr(getattr(dtls, "_rtp_router", None), "ssrc_table", None), dict):

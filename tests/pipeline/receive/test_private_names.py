@@ -85,6 +85,16 @@ async def test_without_the_socket_s_names_packets_are_dropped_after_they_are_dec
         assert scene.counts.packets_held[Source.CAMERA]
 
 
+async def test_without_what_decrypts_packets_are_dropped_after_aiortc_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(internals, "srtp", None)
+    monkeypatch.setattr(internals, "ffi", None)
+    assert abilities() == Abilities(missing_datagrams=("pylibsrtp._binding.lib.srtp_unprotect",))
+    async with receiving() as scene:
+        assert scene.path.level is ReceiveLevel.PACKET
+        await scene.samples(2)
+        assert scene.counts.packets_held[Source.CAMERA]
+
+
 async def test_where_the_kernel_takes_no_filter_the_process_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise kernel.KernelFilterError("not here")
