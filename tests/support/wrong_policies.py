@@ -33,7 +33,7 @@ class Good:
 
 
 class Contract(PolicyContract):
-    examples = 25
+    examples = 12
     made: ClassVar[Any] = Good
     found_by = ""
     told = ""
