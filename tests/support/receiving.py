@@ -513,8 +513,11 @@ async def at_once(*scenes: Coroutine[Any, Any, T], most: int = 3) -> list[T]:
     places = asyncio.Semaphore(most)
 
     async def play(scene: Coroutine[Any, Any, T]) -> T:
-        async with places:
-            return await scene
+        try:
+            async with places:
+                return await scene
+        finally:
+            scene.close()  # if it was not begun
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(play(scene)) for scene in scenes]

@@ -7,6 +7,7 @@ keyframe; that one and the frames which make it good are decoded, and the last o
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 
 from aiortc import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
@@ -109,6 +110,8 @@ class Camera:
         self._decode_all = decode_all
         self._pace = Pace()
         self._clip = Clip()
+        self._ahead: Future[None] = Future()
+        self._ahead.set_result(None)
         self._frames = self._keyframes = self._failures = 0
         self._decoder = StreamDecoder(receiver)
         self._measuring_since: float | None = None
@@ -219,10 +222,11 @@ class Camera:
             clip = self._clip
             if due and self._pace.settled(clip.codec, clip.sizes):
                 break
-            if len(clip.frames) >= clip.ahead + AHEAD_FRAMES:
-                # Many pictures may be wanted at once: the last frames are left to be decoded then.
+            # Many pictures may be wanted at once: only the last frames are left to be decoded then. One piece of work
+            # at a time: the threads are all calls', and a sender may send what takes long.
+            if len(clip.frames) >= clip.ahead + AHEAD_FRAMES and self._ahead.done():
                 clip.ahead = len(clip.frames)
-                encoder_threads().submit(clip.so_far().read_ahead)
+                self._ahead = encoder_threads().submit(clip.so_far().read_ahead)
             await self._news.wait((latest if due else sampler.due_at) - now)
         clip = self._clip.so_far()
         self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)

@@ -76,12 +76,16 @@ class Clip:
     def read_ahead(self) -> None:
         """Decode what has come, unless too many clips are being decoded: the picture is there sooner when it is wanted.
 
-        Blocks, and may be called from any thread.
+        Blocks, but does not wait where it is being decoded already; may be called from any thread.
         """
         decoding = self._decoding
-        with decoding.lock:
+        if not decoding.lock.acquire(blocking=False):
+            return
+        try:
             if not decoding.ended and _may_go_ahead(decoding):
                 decoding.take(self.codec, self.frames)
+        finally:
+            decoding.lock.release()
 
     def read(self) -> FramePicture:
         """Decode it, and give its last picture; once. Blocks; may be called from any thread.
@@ -121,9 +125,8 @@ class _Decoding:
             self._codec.thread_count = 1
             # A few bytes may claim any size, and others' pictures would wait for it.
             self._codec.options = {"max_pixels": str(MAX_PIXELS)}
-        waiting = frames[self._taken :]
-        self._taken += len(waiting)
-        for frame in waiting:
+        for frame in frames[self._taken :]:
+            self._taken += 1
             self._decode(self._codec, Packet(frame.data))
 
     def end(self) -> tuple[VideoFrame | None, str]:

@@ -221,7 +221,10 @@ def hear_all(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[lis
         batches: Different ears, each with its packets and the time of the last one.
 
     Returns:
-        What was heard by each; where one failed, why: the others do not mind.
+        What was heard by each; why not where packets could not be taken in: the others do not mind.
+
+    Raises:
+        Exception: Voice activity failed; it would for each of them.
     """
     heard: list[list[Heard] | Exception] = []
     taken: list[tuple[Ear, list[Heard], Sound]] = []

@@ -256,7 +256,7 @@ class Receiver:
                 del streams[next(iter(streams))]
             statistics = streams[packet.ssrc] = StreamStatistics(clock_rate)
         if packet.timestamp == statistics._last_timestamp and packet.sequence_number == (statistics.max_seq or 0) + 1:
-            # Another packet of the same picture, in order: it counts, and says nothing of the time.
+            # Another packet of the same picture, in order: it counts, and says nothing new of the time.
             statistics.packets_received += 1
             statistics.max_seq = packet.sequence_number
         else:

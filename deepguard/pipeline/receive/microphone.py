@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deepguard.pipeline.receive.gate import Gate
 
 BATCH_SECONDS = 0.2
-"""Packets of so long are listened to at once."""
+"""Packets of so long at most are listened to at once."""
 
 LEAD_SECONDS = 1.0
 """So long before speech can become a sample it is listened to: who speaks is to be known by then."""

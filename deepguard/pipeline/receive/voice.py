@@ -197,7 +197,7 @@ def load_model() -> SpeechModel:
                 theirs.set_sample_rate(OUT_RATE)
                 model = SpeechModel(theirs._model.session, {})
                 _check(theirs, _Analyzer(model))
-            except (AttributeError, TypeError, ValueError) as error:
+            except (AttributeError, TypeError, ValueError, RuntimeError) as error:  # the last is ONNX's
                 raise VoiceActivityError(f"this version of Pipecat hears voices in another way: {error}") from error
             _model = model
         return _model
@@ -343,6 +343,19 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
         _ask_at_once([model for model in [ours.shown(sound)] if model is not None])
         if theirs._run_analyzer(sound) is not ours.decide(sound):
             raise ValueError("its analyzer decides in another way")
+    alone, together = (_answers(ours, noise, at_once) for at_once in (1, len(noise)))
+    if not np.allclose(alone, together, atol=1e-3):
+        raise ValueError("its model answers otherwise when it is asked about several at once")
+
+
+def _answers(ours: _Analyzer, windows: NDArray[np.int16], at_once: int) -> list[float]:
+    """What the model says of windows that are each some microphone's first, asked about so many at once."""
+    models = [_Model(ours._model.shared) for _ in windows]
+    for model, window in zip(models, windows, strict=True):
+        model.is_to_be_asked(window.tobytes())
+    for at in range(0, len(models), at_once):
+        _ask_at_once(models[at : at + at_once])
+    return [float(model(window, OUT_RATE)[0, 0]) for model, window in zip(models, windows, strict=True)]
 
 
 __all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "feed_all", "load_model"]
