@@ -154,7 +154,9 @@ def _hear(packets: Sequence[EncodedFrame], at_once: int = 1) -> float:
     ears = [Ear() for _ in range(at_once)]
     began = time.process_time()
     for at in range(0, len(packets), BATCH):
-        hear_all([(ear, packets[at : at + BATCH], 0.02 * at) for ear in ears])
+        heard = hear_all([(ear, packets[at : at + BATCH], 0.02 * at) for ear in ears])
+        if failed := [each for each in heard if isinstance(each, Exception)]:
+            raise failed[0]
     return _per_second(began, packets) / at_once
 
 

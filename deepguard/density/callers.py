@@ -30,7 +30,6 @@ AT_ONCE = 4
 GOLDEN = 0.618034
 """Phases that lie this far apart are spread evenly, however many there are."""
 
-
 SPREAD_SECONDS = 5.0
 """Calls begin spread over so long, a sampling period, as those do that have nothing to do with each other: pictures of
 calls that begin together are due together."""

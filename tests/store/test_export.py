@@ -114,7 +114,7 @@ def damages(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return data, b"".join(lines)
 
 
-@settings(max_examples=150, **UNHURRIED)
+@settings(max_examples=400, **UNHURRIED)
 @given(damages())
 def test_whatever_is_damaged_is_refused_and_its_line_named(damage: tuple[bytes, bytes]) -> None:
     data, damaged = damage
@@ -239,7 +239,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=120, **UNHURRIED)
+@settings(max_examples=300, **UNHURRIED)
 @given(st.sampled_from(exported([CALL]).splitlines()), st.data())
 def test_whatever_stands_in_a_field_is_read_or_refused_in_words(line: bytes, data: st.DataObject) -> None:
     fields = json.loads(line)

@@ -33,6 +33,7 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from deepguard.config.models import AudioParams, CoverageParams, VideoParams
 from deepguard.guard.guard import Guard
 from deepguard.model import Judgement, Sample, Source
+from deepguard.pipeline.receive.assembling import vp8_data
 from deepguard.pipeline.receive.connection import ReceiveOnlyConnection
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
@@ -274,7 +275,7 @@ class Peer:
             spoilt = bytearray(data)
             if data[1] & 0x7F == self.pc.getTransceivers()[1]._codecs[0].payloadType:
                 payload = 16 + 4 * (data[14] << 8 | data[15]) if data[0] & 0x10 else 12
-                frame = payload + _vp8_descriptor(data[payload:])
+                frame = len(data) - len(vp8_data(data[payload:]))
                 if data[payload] & 0x10:
                     spoilt[frame : frame + 3] = bytes([data[frame] | 0xE0, 0xFF, 0xFF])
             await send(bytes(spoilt))
@@ -323,10 +324,11 @@ class Peer:
 
         async def over_the_network(data: bytes) -> None:
             if is_rtp(data):
-                stream, ends_frame = header_of(data).ssrc, bool(data[1] & 0x80)
+                _, number, stream = header_of(data)
+                ends_frame = bool(data[1] & 0x80)
                 self.sent += 1
                 self._sent_by[stream] += 1
-                self.last[stream] = header_of(data).sequence
+                self.last[stream] = number
                 self._partly_sent[stream] = not ends_frame
                 if ends_frame:
                     self._changes.tell()
@@ -341,15 +343,6 @@ class Peer:
     def transport(self) -> Any:
         """Its DTLS transport: everything is bundled."""
         return self.pc.getSenders()[0].transport
-
-
-def _vp8_descriptor(payload: bytes) -> int:
-    """How many bytes come before the frame (RFC 7741, 4.2)."""
-    if not payload[0] & 0x80:
-        return 1
-    has = payload[1]
-    picture_id = (2 if payload[2] & 0x80 else 1) if has & 0x80 else 0
-    return 2 + picture_id + bool(has & 0x40) + bool(has & 0x30)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ class Good:
 
 
 class Contract(PolicyContract):
-    examples = 12
+    examples = 25
     made: ClassVar[Any] = Good
     found_by = ""
     told = ""

@@ -32,6 +32,44 @@ MOST_AHEAD = 16
 _DECODERS = {"VP8": "vp8", "H264": "h264"}
 
 
+class _Decoding:
+    """How far a clip is decoded."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ended = False
+        self._codec: VideoCodecContext | None = None
+        self._taken = 0
+        self._last: VideoFrame | None = None
+        self._reason = "nothing came out of the decoder"
+
+    def take(self, codec: str, frames: Sequence[EncodedFrame]) -> None:
+        """Decode those that were not yet."""
+        if self._codec is None:
+            self._codec = cast("VideoCodecContext", CodecContext.create(_DECODERS[codec], "r"))
+            # Threads of its own would cost more than the few frames.
+            self._codec.thread_count = 1
+            # A few bytes may claim any size, and others' pictures would wait for it.
+            self._codec.options = {"max_pixels": str(MAX_PIXELS)}
+        for frame in frames[self._taken :]:
+            self._taken += 1
+            self._decode(self._codec, Packet(frame.data))
+
+    def end(self) -> tuple[VideoFrame | None, str]:
+        """The last picture, or why there is none; what the decoder held back to put frames in order comes now."""
+        if self._codec is not None:
+            self._decode(self._codec, None)
+        self.ended, self._codec = True, None
+        last, self._last = self._last, None
+        return last, self._reason
+
+    def _decode(self, codec: VideoCodecContext, packet: Packet | None) -> None:
+        try:
+            self._last = next(reversed(codec.decode(packet)), self._last)
+        except FFmpegError as error:
+            self._reason = str(error)
+
+
 @dataclass(slots=True)
 class Clip:
     """Frames of one track that follow each other without a gap.
@@ -45,7 +83,7 @@ class Clip:
     frames: list[EncodedFrame] = field(default_factory=list, repr=False)
     whole: bool = True
     ahead: int = 0
-    _decoding: _Decoding = field(default_factory=lambda: _Decoding(), repr=False, compare=False)
+    _decoding: _Decoding = field(default_factory=_Decoding, repr=False, compare=False)
 
     def add(self, frame: EncodedFrame) -> None:
         """Add what came next, as long as it follows, and there are not too many."""
@@ -104,44 +142,6 @@ class Clip:
         if last is None:
             raise MediaError(f"a {self.codec} picture could not be decoded: {reason}")
         return FramePicture(last)
-
-
-class _Decoding:
-    """How far a clip is decoded."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.ended = False
-        self._codec: VideoCodecContext | None = None
-        self._taken = 0
-        self._last: VideoFrame | None = None
-        self._reason = "nothing came out of the decoder"
-
-    def take(self, codec: str, frames: Sequence[EncodedFrame]) -> None:
-        """Decode those that were not yet."""
-        if self._codec is None:
-            self._codec = cast("VideoCodecContext", CodecContext.create(_DECODERS[codec], "r"))
-            # Threads of its own would cost more than the few frames.
-            self._codec.thread_count = 1
-            # A few bytes may claim any size, and others' pictures would wait for it.
-            self._codec.options = {"max_pixels": str(MAX_PIXELS)}
-        for frame in frames[self._taken :]:
-            self._taken += 1
-            self._decode(self._codec, Packet(frame.data))
-
-    def end(self) -> tuple[VideoFrame | None, str]:
-        """The last picture, or why there is none; what the decoder held back to put frames in order comes now."""
-        if self._codec is not None:
-            self._decode(self._codec, None)
-        self.ended, self._codec = True, None
-        last, self._last = self._last, None
-        return last, self._reason
-
-    def _decode(self, codec: VideoCodecContext, packet: Packet | None) -> None:
-        try:
-            self._last = next(reversed(codec.decode(packet)), self._last)
-        except FFmpegError as error:
-            self._reason = str(error)
 
 
 _ahead: WeakSet[_Decoding] = WeakSet()

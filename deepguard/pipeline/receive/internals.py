@@ -27,7 +27,7 @@ from pylibsrtp import Session
 
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.rtp import HALF_TURN, HEADER_SIZE, is_media, is_rtcp
+from deepguard.pipeline.receive.rtp import HALF_TURN, is_media, is_rtp
 from deepguard.pipeline.receive.rtp import RtpPacket as ReceivedPacket
 
 try:
@@ -375,12 +375,7 @@ class Datagrams:
                 # What is too long to be decrypted is nobody's whom we know: aiortc would end the connection over it.
                 if len(data) > LONGEST:
                     return
-                if (
-                    self._passes is not None
-                    and len(data) >= HEADER_SIZE
-                    and not is_rtcp(data)
-                    and not self._passes(data)
-                ):
+                if self._passes is not None and is_rtp(data) and not self._passes(data):
                     return
             received(data, address)
 

@@ -142,7 +142,7 @@ def feed_all(feeds: Sequence[tuple[VoiceActivity, bytes]]) -> list[list[Change]]
     begun = [voice._begin(pcm) for voice, pcm in feeds]
     going = [feed for feed in begun if feed is not None]
     while going := [feed for feed in going if feed.has_window]:
-        _ask_at_once([model for feed in going if (model := feed.asks()) is not None])
+        _show_at_once([(feed.model, feed.window) for feed in going if feed.model is not None])
         for feed in going:
             feed.decide()
     return [[] if feed is None else voice._end(feed) for (voice, _), feed in zip(feeds, begun, strict=True)]
@@ -154,6 +154,7 @@ class _Feed:
     def __init__(self, analyzer: _Analyzer | _Ordinary, sound: bytes, before: int, speaking: bool) -> None:
         self.changes: list[Change] = []
         self.speaking = speaking
+        self.model = analyzer._model if isinstance(analyzer, _Analyzer) else None
         self._analyzer = analyzer
         self._sound = sound
         self._before = before
@@ -167,19 +168,15 @@ class _Feed:
     def rest(self) -> bytes:
         return self._sound[self._at :]
 
-    def asks(self) -> _Model | None:
-        """The microphone's state of the model, if that has to be asked about the next window."""
-        return self._analyzer.shown(self._window) if isinstance(self._analyzer, _Analyzer) else None
-
     def decide(self) -> None:
-        state = self._analyzer.decide(self._window)
+        state = self._analyzer.decide(self.window)
         self._at += 2 * WINDOW
         if state is (VADState.QUIET if self.speaking else VADState.SPEAKING):
             self.speaking = not self.speaking
             self.changes.append(Change(self._at // 2 - self._before, self.speaking))
 
     @property
-    def _window(self) -> bytes:
+    def window(self) -> bytes:
         return self._sound[self._at : self._at + 2 * WINDOW]
 
 
@@ -243,10 +240,6 @@ class _Analyzer(SileroVADAnalyzer):
         if after_silence:
             self._volume_tracker.update(bytes(2 * math.ceil(VOLUME_WINDOW_SECS * OUT_RATE)), OUT_RATE)
 
-    def shown(self, window: bytes) -> _Model | None:
-        """Have a window ready for the model; None when its answer is known."""
-        return self._model if self._model.is_to_be_asked(window) else None
-
     def decide(self, window: bytes) -> VADState:
         """What is known after one more window, in the thread that asks."""
         return self._run_analyzer(window)
@@ -295,8 +288,9 @@ class _Model(SileroOnnxModel):
         return answer
 
 
-def _ask_at_once(models: Sequence[_Model]) -> None:
-    """Ask the model about a window of each of these microphones."""
+def _show_at_once(shown: Sequence[tuple[_Model, bytes]]) -> None:
+    """Show the model a window of each of these microphones, where its answer is not known."""
+    models = [each for each, window in shown if each.is_to_be_asked(window)]
     if not models:
         return
     windows = np.concatenate([each.input for each in models])
@@ -335,12 +329,12 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
     noise = np.random.default_rng(1).integers(-9000, 9000, (4, WINDOW), np.int16)
     for window in noise:
         sound = window.tobytes()
-        _ask_at_once([model for model in [ours.shown(sound)] if model is not None])
+        _show_at_once([(ours._model, sound)])
         if theirs.voice_confidence(sound) != ours.voice_confidence(sound):
             raise ValueError("its model is asked in another way")
     for window in noise:
         sound = window.tobytes()
-        _ask_at_once([model for model in [ours.shown(sound)] if model is not None])
+        _show_at_once([(ours._model, sound)])
         if theirs._run_analyzer(sound) is not ours.decide(sound):
             raise ValueError("its analyzer decides in another way")
     alone, together = (_answers(ours, noise, at_once) for at_once in (1, len(noise)))
@@ -350,12 +344,10 @@ def _check(theirs: SileroVADAnalyzer, ours: _Analyzer) -> None:
 
 def _answers(ours: _Analyzer, windows: NDArray[np.int16], at_once: int) -> list[float]:
     """What the model says of windows that are each some microphone's first, asked about so many at once."""
-    models = [_Model(ours._model.shared) for _ in windows]
-    for model, window in zip(models, windows, strict=True):
-        model.is_to_be_asked(window.tobytes())
-    for at in range(0, len(models), at_once):
-        _ask_at_once(models[at : at + at_once])
-    return [float(model(window, OUT_RATE)[0, 0]) for model, window in zip(models, windows, strict=True)]
+    shown = [(_Model(ours._model.shared), window.tobytes()) for window in windows]
+    for at in range(0, len(shown), at_once):
+        _show_at_once(shown[at : at + at_once])
+    return [float(model(window, OUT_RATE)[0, 0]) for (model, _), window in zip(shown, windows, strict=True)]
 
 
 __all__ = ["WINDOW", "Change", "SpeechModel", "VoiceActivity", "VoiceActivityError", "feed_all", "load_model"]

@@ -52,10 +52,11 @@ async def what_is_lost_for_good() -> None:
         lost: list[int] = []
 
         def loses(data: bytes) -> bool:
-            if header_of(data).ssrc == media and not lost:
-                lost.append(header_of(data).sequence)
+            _, number, stream = header_of(data)
+            if stream == media and not lost:
+                lost.append(number)
                 return True
-            return header_of(data).ssrc == scene.peer.sender(Source.CAMERA)._rtx_ssrc
+            return stream == scene.peer.sender(Source.CAMERA)._rtx_ssrc
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
@@ -70,8 +71,9 @@ async def test_what_is_lost_once_more_when_it_is_sent_again_is_asked_for_once_mo
         sender, sent = scene.peer.sender(Source.CAMERA), Counter[int]()
 
         def loses(data: bytes) -> bool:
-            sent[header_of(data).ssrc] += 1
-            return header_of(data).ssrc in (sender._ssrc, sender._rtx_ssrc) and sent[header_of(data).ssrc] == 1
+            stream = header_of(data).ssrc
+            sent[stream] += 1
+            return stream in (sender._ssrc, sender._rtx_ssrc) and sent[stream] == 1
 
         asked = len(scene.peer.requests_to(Source.CAMERA))
         scene.peer.loses = loses
