@@ -16,6 +16,7 @@ from deepguard.guard.coverage import judge_coverage
 from deepguard.guard.live import LiveStream
 from deepguard.guard.observers import Observers
 from deepguard.guard.roster import Roster
+from deepguard.guard.tasks import next_beat
 from deepguard.guard.track import Participant, Track
 from deepguard.media.look import Look
 from deepguard.model import (
@@ -101,7 +102,7 @@ class Watch:
     async def run(self) -> None:
         """Review everything four times a second, until cancelled."""
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await next_beat(TICK_SECONDS)
             try:
                 self._tick(time.monotonic())
             except Exception as error:  # noqa: BLE001 - a watch that stopped would show the last coverage for ever

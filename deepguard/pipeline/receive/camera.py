@@ -113,6 +113,7 @@ class Camera:
         self._ahead: Future[None] = Future()
         self._ahead.set_result(None)
         self._frames = self._keyframes = self._failures = 0
+        self._settling = False
         self._decoder = StreamDecoder(receiver)
         self._measuring_since: float | None = None
         self._answered = 0.0
@@ -217,20 +218,28 @@ class Camera:
         """Wait until a picture is due, and the one that there is as good as the stream's are."""
         sampler = self._track.sampler
         latest = max(time.monotonic(), sampler.due_at) + LATE_SECONDS
-        while (now := time.monotonic()) < latest:
-            due = now >= sampler.due_at
-            clip = self._clip
-            if due and self._pace.settled(clip.codec, clip.sizes):
-                break
-            # Many pictures may be wanted at once: only the last frames are left to be decoded then. One piece of work
-            # at a time: the threads are all calls', and a sender may send what takes long.
-            if len(clip.frames) >= clip.ahead + AHEAD_FRAMES and self._ahead.done():
-                clip.ahead = len(clip.frames)
-                self._ahead = encoder_threads().submit(clip.so_far().read_ahead)
-            await self._news.wait((latest if due else sampler.due_at) - now)
+        self._settling = True
+        try:
+            while (now := time.monotonic()) < latest and not self._is_good():
+                await self._news.wait((latest if now >= sampler.due_at else sampler.due_at) - now)
+        finally:
+            self._settling = False
         clip = self._clip.so_far()
         self._pace.note_frames(clip.codec, clip.sizes, clip.seconds)
         return clip
+
+    def _is_good(self) -> bool:
+        """Whether a picture is due, and the one that there is as good as the stream's are."""
+        if time.monotonic() < self._track.sampler.due_at:
+            return False
+        return self._pace.settled(self._clip.codec, self._clip.sizes)
+
+    def _read_ahead(self, clip: Clip) -> None:
+        """Have a part of a clip decoded: many pictures may be wanted at once, and only the last frames are left then."""
+        # One piece of work at a time: the threads are all calls', and a sender may send what takes long.
+        if len(clip.frames) >= clip.ahead + AHEAD_FRAMES and self._ahead.done():
+            clip.ahead = len(clip.frames)
+            self._ahead = encoder_threads().submit(clip.so_far().read_ahead)
 
     async def _hand_over(self, clip: Clip) -> None:
         due_at, came = self._track.sampler.due_at, time.time()
@@ -336,6 +345,10 @@ class Camera:
         else:
             self._clip.add(frame)
         self._measure()
+        if self._settling and not keyframe:
+            self._read_ahead(self._clip)
+            if not self._is_good():
+                return  # to wake the task for each frame would cost more than the frame
         self._news.tell()
 
 

@@ -24,7 +24,7 @@ MOST_FRAMES = 300
 """Frames of a clip: ten seconds, as long as it may take to know whether a sender answers requests."""
 
 MOST_BYTES = 16_000_000
-"""The same, in bytes: five times what a sender is allowed in that time."""
+"""After the keyframe the same, in bytes: five times what a sender is allowed in that time."""
 
 MOST_AHEAD = 16
 """Clips of all calls that are decoded before their picture is wanted: each one's decoder holds some megabytes."""
@@ -83,11 +83,13 @@ class Clip:
     frames: list[EncodedFrame] = field(default_factory=list, repr=False)
     whole: bool = True
     ahead: int = 0
+    _bytes: int = 0
     _decoding: _Decoding = field(default_factory=_Decoding, repr=False, compare=False)
 
     def add(self, frame: EncodedFrame) -> None:
         """Add what came next, as long as it follows, and there are not too many."""
-        if frame.after_gap or len(self.frames) >= MOST_FRAMES or sum(self.sizes) > MOST_BYTES:
+        self._bytes += len(frame.data)
+        if frame.after_gap or len(self.frames) >= MOST_FRAMES or self._bytes > MOST_BYTES:
             self.whole = False
         elif self.frames and self.whole:
             self.frames.append(frame)

@@ -12,7 +12,7 @@ from loguru import logger
 from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection, SmallWebRTCTrack
 
 from deepguard.guard.guard import Guard
-from deepguard.guard.tasks import end_tasks
+from deepguard.guard.tasks import end_tasks, next_beat
 from deepguard.guard.track import PictureTrack, SoundTrack
 from deepguard.model import Source
 from deepguard.pipeline.receive.abilities import abilities
@@ -170,7 +170,7 @@ class ReceivePath:
 
     async def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
         while True:
-            await asyncio.sleep(min(LOOK_SECONDS, self._patience / 2))
+            await next_beat(min(LOOK_SECONDS, self._patience / 2))
             gates.look()
             if gates.level is not self.level:
                 self._count(gates.level, self._tracks)
