@@ -24,7 +24,7 @@ from deepguard.store.store import Store
 
 BATCH = 200
 """Entries in one transaction at most."""
-LINGER = 0.25
+LINGER = 0.5
 """Seconds that entries which tell nobody anything wait for others: a hundred calls need not sync a hundred times."""
 MOST_WAITING = 10_000
 """Entries kept in memory while the store fails; beyond that the oldest go, those that tell nobody anything first."""

@@ -235,11 +235,19 @@ class Camera:
         return self._pace.settled(self._clip.codec, self._clip.sizes)
 
     def _read_ahead(self, clip: Clip) -> None:
-        """Have a part of a clip decoded: many pictures may be wanted at once, and only the last frames are left then."""
+        """Have a part of a clip decoded where pictures wait for each other: only the last frames are left then.
+
+        Otherwise a clip takes less time when all of it is decoded at once.
+        """
+        threads = encoder_threads()
         # One piece of work at a time: the threads are all calls', and a sender may send what takes long.
-        if len(clip.frames) >= clip.ahead + AHEAD_FRAMES and self._ahead.done():
+        if (
+            len(clip.frames) >= clip.ahead + AHEAD_FRAMES
+            and time.monotonic() < threads.crowded_until
+            and self._ahead.done()
+        ):
             clip.ahead = len(clip.frames)
-            self._ahead = encoder_threads().submit(clip.so_far().read_ahead)
+            self._ahead = threads.submit(clip.so_far().read_ahead)
 
     async def _hand_over(self, clip: Clip) -> None:
         due_at, came = self._track.sampler.due_at, time.time()

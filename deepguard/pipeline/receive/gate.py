@@ -133,36 +133,39 @@ class Gate:
         await asyncio.wait({self._seen}, timeout=seconds)
         return self._seen is None
 
-    def doubts(self, sequence: int, ssrc: int) -> bool:
+    def doubts(self, sequence: int, ssrc: int, now: float) -> bool:
         """Whether a packet has to be decrypted before anything that it says of itself is believed.
 
         Args:
             sequence: Its number, from 0 to 65535.
             ssrc: Its stream.
+            now: Monotonic seconds.
         """
-        if self._proven is None or ssrc != self._proven[0] or time.monotonic() >= self._believes_until:
+        if self._proven is None or ssrc != self._proven[0] or now >= self._believes_until:
             return True
         return (sequence - self._proven[1] + BELIEVED) & 0xFFFF > 2 * BELIEVED
 
-    def prove(self, kind: int, sequence: int, ssrc: int) -> None:
+    def prove(self, kind: int, sequence: int, ssrc: int, now: float) -> None:
         """Note that a packet is the sender's: it could be decrypted.
 
         Args:
             kind: Its payload type.
             sequence: Its number, from 0 to 65535.
             ssrc: Its stream.
+            now: Monotonic seconds.
         """
         if kind in self.kinds:
             self._proven = ssrc, sequence
-            self._believes_until = time.monotonic() + BELIEVED_SECONDS
+            self._believes_until = now + BELIEVED_SECONDS
 
-    def admit(self, kind: int, sequence: int, ssrc: int) -> bool:
+    def admit(self, kind: int, sequence: int, ssrc: int, now: float) -> bool:
         """Take note of a packet that is believed to be the sender's.
 
         Args:
             kind: Its payload type.
             sequence: Its number, from 0 to 65535.
             ssrc: Its stream.
+            now: Monotonic seconds.
 
         Returns:
             Whether it is let through.
@@ -173,7 +176,7 @@ class Gate:
                 return False
             self._resume(ssrc, sequence)
             return True
-        self.last_seen = time.monotonic()
+        self.last_seen = now
         if self._seen is not None:
             self._seen.set_result(None)
             self._seen = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtp import RtpPacket
@@ -15,12 +17,20 @@ from deepguard.pipeline.receive.abilities import abilities
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.inlet import Inlet
-from deepguard.pipeline.receive.internals import Datagrams, PacketHandler, Receiver, datagrams, receiver_of
+from deepguard.pipeline.receive.internals import (
+    MOST_REPORTED,
+    Datagrams,
+    PacketHandler,
+    Receiver,
+    datagrams,
+    receiver_of,
+)
 from deepguard.pipeline.receive.layout import TrackLayout
-from deepguard.pipeline.receive.rtp import audio_level, header_of, packet_of
+from deepguard.pipeline.receive.rtcp import is_rtcp, reporter_of, sender_report_of
+from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtp, packet_of
 
-MASKS = {"audio": 15, "video": 63}
-"""While a gate is closed, every 16th packet of sound and every 64th of pictures still arrive, some three a second: they
+MASKS = {"audio": 31, "video": 63}
+"""While a gate is closed, every 32nd packet of sound and every 64th of pictures still arrive, some two a second: they
 tell that the track lives, and let the sender have its reports."""
 
 SILENT = 75
@@ -30,6 +40,23 @@ no speech is kept for a moment, since speech may begin with it."""
 
 MOST_STREAMS = 64
 """Streams of a connection that are known at a time: a sender may begin as many as it likes."""
+
+REPORT_SECONDS = 1.0
+"""From one report to the sender to the next. All streams are told of in one, and all calls at the same times."""
+
+
+class _Way(NamedTuple):
+    """Where the packets of a stream go.
+
+    Attributes:
+        gate: Through this gate,
+        receiver: to this receiver,
+        kinds: if they have one of these payload types.
+    """
+
+    gate: Gate
+    receiver: Receiver
+    kinds: frozenset[int]
 
 
 class Gates:
@@ -60,13 +87,15 @@ class Gates:
         self._sees_datagrams = most is not ReceiveLevel.PACKET and not missing
         self._gates: list[Gate] = []
         self._by_kind: dict[int, list[Gate]] = {}
-        self._by_ssrc: dict[int, Gate] = {}
-        self._of_receiver: dict[int, Gate] = {}
+        self._by_ssrc: dict[int, _Way] = {}
+        self._of_receiver: dict[int, _Way] = {}
         self._masks: dict[Gate, int] = {}
         self._peeking: dict[Gate, float] = {}
         self._sockets: list[Datagrams] = []
         self._dropped: dict[kernel.Dropped, int] = {}
         self._receivers: dict[Gate, Receiver] = {}
+        self._report_at = 0.0
+        self._handing_back: set[asyncio.Task[None]] = set()
 
     def open_receiver(self, receiver: RTCRtpReceiver, layout: TrackLayout) -> Receiver:
         """Look inside of a track's receiver, in the way that suits the gates.
@@ -86,7 +115,7 @@ class Gates:
         for gate, receiver in gates:
             self._gates.append(gate)
             self._receivers[gate] = receiver
-            self._of_receiver[id(receiver.receiver)] = gate
+            self._of_receiver[id(receiver.receiver)] = _Way(gate, receiver, gate.kinds | gate.repair_kinds)
             self._masks[gate] = MASKS["audio" if gate.source.is_audio else "video"]
             for kind in gate.kinds | gate.repair_kinds:
                 self._by_kind.setdefault(kind, []).append(gate)
@@ -97,7 +126,7 @@ class Gates:
         self.level = ReceiveLevel.DATAGRAM
         self._sockets = list(datagrams(self._pc))
         for socket in self._sockets:
-            socket.hook(self._is_aiortcs)
+            socket.hook(self._is_aiortcs, self._drop_what_is_dropped)
         if self._most is ReceiveLevel.KERNEL and all(_takes_filter(socket) for socket in self._sockets):
             self.level = ReceiveLevel.KERNEL
             self.changed()
@@ -108,6 +137,8 @@ class Gates:
             socket.let_go()
         for receiver in self._receivers.values():
             receiver.let_go()
+        for task in self._handing_back:
+            task.cancel()
         if self.level is ReceiveLevel.KERNEL:
             self._drop({})
 
@@ -133,10 +164,16 @@ class Gates:
         if dropped == self._dropped:
             return
         self._dropped = dropped
+        self._drop_what_is_dropped()
+
+    def _drop_what_is_dropped(self) -> None:
+        """Have it dropped wherever media comes in."""
+        if self.level is not ReceiveLevel.KERNEL:
+            return
         try:
             for socket in self._sockets:
-                if (descriptor := socket.descriptor) is not None:
-                    kernel.attach(descriptor, dropped)
+                if socket.carries_media and (descriptor := socket.descriptor) is not None:
+                    kernel.attach(descriptor, self._dropped)
         except kernel.KernelFilterError as error:
             logger.warning("Packets are dropped after the kernel from now on: {}", error)
             self.level = ReceiveLevel.DATAGRAM
@@ -163,40 +200,76 @@ class Gates:
                 self._masks[gate] >>= 1
         self.changed()
 
-    def _gate_of(self, kind: int, source: int) -> Gate | None:
-        if kind not in self._by_kind:
+    async def report(self) -> None:
+        """Tell the sender what came, when it is time to; called a few times a second.
+
+        Where packets are not seen before aiortc has them, it does this itself.
+        """
+        now = time.monotonic()
+        # This is not called with a clock's precision.
+        if not self._sees_datagrams or now < self._report_at - REPORT_SECONDS / 8:
+            return
+        self._report_at = now + REPORT_SECONDS
+        blocks = [block for receiver in self._receivers.values() for block in receiver.reports()]
+        sends = next(iter(self._receivers.values()), None)
+        for at in range(0, len(blocks), MOST_REPORTED):
+            if sends is not None:
+                await sends.send_reports(blocks[at : at + MOST_REPORTED])
+
+    def _way_of(self, header: RtpHeader) -> _Way | None:
+        """Where the packets of a stream go of which none came yet."""
+        if header.kind not in self._by_kind or (receiver := receiver_of(self._pc, header.ssrc)) is None:
+            # One that was neither announced nor decrypted yet may be anybody's: it is decrypted first.
             return None
-        gate = self._by_ssrc.get(source)
-        # A stream that was neither announced nor decrypted yet may be anybody's: it is decrypted first.
-        if gate is None and (receiver := receiver_of(self._pc, source)) is not None:
-            gate = self._of_receiver.get(id(receiver))
-            if gate is not None:
-                while len(self._by_ssrc) >= MOST_STREAMS:
-                    del self._by_ssrc[next(iter(self._by_ssrc))]
-                self._by_ssrc[source] = gate
-        return gate if gate is not None and (kind in gate.kinds or kind in gate.repair_kinds) else None
+        way = self._of_receiver.get(id(receiver))
+        if way is not None:
+            while len(self._by_ssrc) >= MOST_STREAMS:
+                del self._by_ssrc[next(iter(self._by_ssrc))]
+            self._by_ssrc[header.ssrc] = way
+        return way
 
     def _is_aiortcs(self, data: bytes) -> bool:
         """Take a packet, if it is one of a track; what is nobody's is left to aiortc."""
-        kind, sequence, source = header_of(data)
-        gate = self._gate_of(kind, source)
-        if gate is None:
+        if not is_rtp(data):
+            return not is_rtcp(data) or self._is_aiortcs_report(data)
+        header = header_of(data)
+        way = self._by_ssrc.get(header.ssrc) or self._way_of(header)
+        if way is None or header.kind not in way.kinds:
             return True
-        receiver, plain = self._receivers[gate], None
-        if gate.is_open or gate.doubts(sequence, source):
+        gate, receiver, now, plain = way.gate, way.receiver, time.monotonic(), None
+        if gate.is_open or gate.doubts(header.sequence, header.ssrc, now):
             plain = receiver.decrypted(data)
             if plain is None:
                 return False
-            gate.prove(kind, sequence, source)
-        if not gate.admit(kind, sequence, source) or plain is None or (packet := packet_of(plain)) is None:
+            gate.prove(*header, now)
+        if not gate.admit(*header, now) or plain is None or (packet := packet_of(plain)) is None:
             return False
         if gate.hold is None:
             receiver.put(packet)
             return False
         level = audio_level(plain, gate.level_id) if gate.level_id is not None else None
-        is_nothing = gate.is_nothing(kind, packet.payload)
-        for each in gate.sift(packet, sequence, source, level=level, is_nothing=is_nothing):
+        is_nothing = gate.is_nothing(packet.kind, packet.payload)
+        for each in gate.sift(packet, packet.sequence_number, packet.ssrc, level=level, is_nothing=is_nothing):
             receiver.put(each)
+        return False
+
+    def _is_aiortcs_report(self, data: bytes) -> bool:
+        """Take a sender's report, if it is one of a track's stream."""
+        ssrc = reporter_of(data)
+        way = self._by_ssrc.get(ssrc) if ssrc is not None else None
+        if way is None:
+            return True
+        packet = way.receiver.decrypted_report(data)
+        if packet is None:
+            return False
+        report = sender_report_of(packet)
+        if report is not None and report.ssrc == ssrc:
+            way.receiver.note_sender_report(report)
+        else:
+            # There is more in it, for aiortc's other parts; it cannot be decrypted twice.
+            task = asyncio.create_task(way.receiver.hand_back(packet))
+            self._handing_back.add(task)
+            task.add_done_callback(self._handing_back.discard)
         return False
 
 
@@ -215,7 +288,8 @@ def _takes_filter(socket: Datagrams) -> bool:
 def _at_packets(gate: Gate) -> Callable[[PacketHandler], PacketHandler]:
     def wrap(handle: PacketHandler) -> PacketHandler:
         async def handle_admitted(packet: RtpPacket, arrival_time_ms: int) -> None:
-            if not gate.admit(packet.payload_type, packet.sequence_number, packet.ssrc) or not gate.is_open:
+            now = time.monotonic()
+            if not gate.admit(packet.payload_type, packet.sequence_number, packet.ssrc, now) or not gate.is_open:
                 return
             level = packet.extensions.audio_level
             for each in gate.sift(

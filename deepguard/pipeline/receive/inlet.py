@@ -46,10 +46,7 @@ def _kind_of(codec: RTCRtpCodecParameters, codecs: Mapping[int, RTCRtpCodecParam
 
 
 class Inlet(Receiver):
-    """A receiver whose packets are decrypted and put together here.
-
-    aiortc goes on to send its reports, from what is noted here.
-    """
+    """A receiver whose packets are decrypted, put together and reported of here."""
 
     def __init__(self, receiver: RTCRtpReceiver, codecs: Mapping[int, RTCRtpCodecParameters]) -> None:
         """Begin with no packet.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
@@ -22,12 +23,13 @@ from aiortc import (
 )
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
-from pylibsrtp import Session
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, RtpPacket, pack_remb_fci
+from pylibsrtp import Error, Session
 
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.rtp import HALF_TURN, is_media, is_rtp
+from deepguard.pipeline.receive.rtcp import SenderReport
+from deepguard.pipeline.receive.rtp import HALF_TURN, is_media
 from deepguard.pipeline.receive.rtp import RtpPacket as ReceivedPacket
 
 try:
@@ -81,7 +83,16 @@ def look() -> Abilities:
     statistics = StreamStatistics(90000)
     wrong += [
         f"StreamStatistics.{name}"
-        for name in ("base_seq", "max_seq", "cycles", "packets_received", "packets_lost", "_last_timestamp")
+        for name in (
+            "base_seq",
+            "max_seq",
+            "cycles",
+            "packets_received",
+            "packets_lost",
+            "fraction_lost",
+            "jitter",
+            "_last_timestamp",
+        )
         if name not in vars(statistics) and not hasattr(StreamStatistics, name)
     ]
     ice = getattr(dtls.transport, "_connection", None)
@@ -89,8 +100,7 @@ def look() -> Abilities:
     lost += [f"aioice.Connection.{name}" for name in ("_protocols",) if ice is None or not hasattr(ice, name)]
     if not callable(getattr(StunProtocol, "datagram_received", None)):
         lost.append("aioice.StunProtocol.datagram_received")
-    if not hasattr(dtls, "_rx_srtp"):
-        lost.append("RTCDtlsTransport._rx_srtp")
+    lost += [f"RTCDtlsTransport.{name}" for name in ("_rx_srtp", "_handle_rtcp_data") if not hasattr(dtls, name)]
     session = Session()
     lost += [f"pylibsrtp.Session.{name}" for name in ("_buffer", "_cdata", "_srtp") if not hasattr(session, name)]
     if len(getattr(session, "_buffer", "")) < LONGEST:
@@ -122,6 +132,9 @@ class Receiver:
         self._decoding: Any = getattr(receiver, _QUEUE)
         self._handle = receiver._handle_rtp_packet
         self._allowed: bytes | None = None
+        self._streams: dict[int, StreamStatistics] = getattr(receiver, _STATISTICS)
+        # Of what senders reported, by their streams: what is told back of it, and when it came in monotonic seconds.
+        self._heard_of: dict[int, tuple[int, float]] = {}
         # Bytes of what is decrypted, before and after.
         self._size: Any = ffi.new("int *") if ffi is not None else None
 
@@ -181,12 +194,15 @@ class Receiver:
         self.receiver._handle_rtp_packet = handle
 
     def go_around(self) -> None:
-        """Have aiortc decode nothing itself: what it still gets is not known to be this track's."""
+        """Have aiortc decode nothing itself, and report nothing: what it still gets is not known to be this track's."""
         self.receiver._enabled = False
+        before, self._streams = self._streams, dict(self._streams)
+        before.clear()
 
     def let_go(self) -> None:
         """Be as if nobody had looked inside; nothing is put together into frames."""
         self.takes = False
+        getattr(self.receiver, _STATISTICS).update(self._streams)
         _empty(self._decoding)
         setattr(self.receiver, _QUEUE, self._decoding)
         self.receiver._handle_rtp_packet = self._handle
@@ -215,7 +231,7 @@ class Receiver:
             sequence: The packet's number.
             lost: How many on the way to it were lost indeed.
         """
-        statistics = getattr(self.receiver, _STATISTICS).get(ssrc)
+        statistics = self._streams.get(ssrc)
         if statistics is None or statistics.max_seq is None:
             return
         # The sender takes its share of losses of how far the number went: what was held back counts as received.
@@ -249,18 +265,69 @@ class Receiver:
 
     def note(self, packet: ReceivedPacket, clock_rate: int) -> None:
         """Note a packet for what is reported to the sender."""
-        streams: dict[int, StreamStatistics] = getattr(self.receiver, _STATISTICS)
-        statistics = streams.get(packet.ssrc)
+        statistics = self._streams.get(packet.ssrc)
         if statistics is None:
-            while len(streams) >= MOST_REPORTED:
-                del streams[next(iter(streams))]
-            statistics = streams[packet.ssrc] = StreamStatistics(clock_rate)
+            _make_room(self._streams)
+            statistics = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
         if packet.timestamp == statistics._last_timestamp and packet.sequence_number == (statistics.max_seq or 0) + 1:
             # Another packet of the same picture, in order: it counts, and says nothing new of the time.
             statistics.packets_received += 1
             statistics.max_seq = packet.sequence_number
         else:
             statistics.add(packet)  # type: ignore[arg-type]
+
+    def decrypted_report(self, datagram: bytes) -> bytes | None:
+        """Decrypt an RTCP packet.
+
+        Args:
+            datagram: As it came.
+
+        Returns:
+            The packet; None when it is not the sender's, or came before.
+        """
+        session = self.receiver.transport._rx_srtp
+        try:
+            return session.unprotect_rtcp(datagram) if session is not None else None
+        except (Error, ValueError):
+            return None
+
+    async def hand_back(self, packet: bytes) -> None:
+        """Give aiortc an RTCP packet that was decrypted."""
+        await self.receiver.transport._handle_rtcp_data(packet)
+
+    def note_sender_report(self, report: SenderReport) -> None:
+        """Note what a sender reported, which is told back to it."""
+        if report.ssrc not in self._heard_of:
+            _make_room(self._heard_of)
+        self._heard_of[report.ssrc] = report.middle, time.monotonic()
+
+    def reports(self) -> list[RtcpReceiverInfo]:
+        """What came of each stream since this was called last (RFC 3550, 6.4.1)."""
+        now, blocks = time.monotonic(), []
+        for ssrc, stream in self._streams.items():
+            middle, heard_at = self._heard_of.get(ssrc, (0, now))
+            blocks.append(
+                RtcpReceiverInfo(
+                    ssrc=ssrc,
+                    fraction_lost=stream.fraction_lost,
+                    packets_lost=stream.packets_lost,
+                    highest_sequence=stream.max_seq or 0,
+                    jitter=stream.jitter,
+                    lsr=middle,
+                    # As it has room for: some 18 hours.
+                    dlsr=min(int((now - heard_at) * 65536), 0xFFFFFFFF),
+                )
+            )
+        return blocks
+
+    async def send_reports(self, blocks: list[RtcpReceiverInfo]) -> None:
+        """Send reports of any streams of the connection.
+
+        Args:
+            blocks: At most ``MOST_REPORTED``.
+        """
+        if (own := getattr(self.receiver, _OWN_SSRC)) is not None:
+            await self.receiver._send_rtcp(RtcpRrPacket(ssrc=own, reports=blocks))
 
     def missing_before(self, packet: ReceivedPacket) -> list[int]:
         """The numbers of packets that are missing, when a packet shows that more are than were known."""
@@ -328,6 +395,12 @@ class _Tap(queue.Queue[Any]):
         return self._decoding.get(block, timeout)
 
 
+def _make_room(streams: dict[int, Any]) -> None:
+    """Forget streams, the oldest first, until there is room for one more."""
+    while len(streams) >= MOST_REPORTED:
+        del streams[next(iter(streams))]
+
+
 def _empty(waiting: Any) -> None:
     with suppress(queue.Empty):
         while True:
@@ -342,10 +415,15 @@ class _JitterFrame(NamedTuple):
 
 
 class Datagrams:
-    """One socket of an ICE connection, seen from inside."""
+    """One socket of an ICE connection, seen from inside.
+
+    Attributes:
+        carries_media: Whether media, or what looks like it, came in at it.
+    """
 
     def __init__(self, protocol: Any) -> None:
         """Look inside; changes nothing yet."""
+        self.carries_media = False
         self._protocol = protocol
         self._passes: Callable[[bytes], bool] | None = None
         self._undo: tuple[Any, Any] | None = None
@@ -361,11 +439,12 @@ class Datagrams:
         socket = self._protocol.transport.get_extra_info("socket")
         return socket.fileno() if socket is not None else None
 
-    def hook(self, passes: Callable[[bytes], bool]) -> None:
-        """See each RTP packet as it comes.
+    def hook(self, passes: Callable[[bytes], bool], begins: Callable[[], None]) -> None:
+        """See each packet of media and its reports as it comes.
 
         Args:
-            passes: Given an RTP packet; whether aiortc is to have it too.
+            passes: Given an RTP or RTCP packet; whether aiortc is to have it too.
+            begins: Called when the first one came: most sockets of a connection never see any.
         """
         received = self._protocol.datagram_received
         self._passes = passes
@@ -375,7 +454,10 @@ class Datagrams:
                 # What is too long to be decrypted is nobody's whom we know: aiortc would end the connection over it.
                 if len(data) > LONGEST:
                     return
-                if self._passes is not None and is_rtp(data) and not self._passes(data):
+                if not self.carries_media:
+                    self.carries_media = True
+                    begins()
+                if self._passes is not None and not self._passes(data):
                     return
             received(data, address)
 

@@ -172,6 +172,7 @@ class ReceivePath:
         while True:
             await next_beat(min(LOOK_SECONDS, self._patience / 2))
             gates.look()
+            await gates.report()
             if gates.level is not self.level:
                 self._count(gates.level, self._tracks)
             for gate, track in followed:

@@ -25,7 +25,7 @@ def is_media(data: bytes) -> bool:
 
 def is_rtp(data: bytes) -> bool:
     """Whether a datagram is RTP, as RFC 7983 and RFC 5761 tell it from STUN, DTLS and RTCP."""
-    return len(data) >= HEADER_SIZE and is_media(data) and not 191 < data[1] < 224
+    return len(data) >= HEADER_SIZE and 127 < data[0] < 192 and not 191 < data[1] < 224
 
 
 class RtpHeader(NamedTuple):

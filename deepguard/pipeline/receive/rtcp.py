@@ -1,0 +1,73 @@
+"""What senders report of their streams (RTCP sender reports: RFC 3550, 6.4.1)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+_HEADER = Struct("!BBHI")
+_MIDDLE = Struct("!10xI")  # of the 64 bits of a time (NTP) that begin after the sender's SSRC
+
+SENDER_REPORT, SOURCE_DESCRIPTION = 200, 202
+_SENDER_REPORT_SIZE = 28
+"""Bytes of one that reports of no streams that its sender receives."""
+
+
+class SenderReport(NamedTuple):
+    """What of a sender's report is told back to it, so that it knows how long the way is.
+
+    Attributes:
+        ssrc: Its stream.
+        middle: The middle 32 bits of the time at which it was sent, by the sender's clock.
+    """
+
+    ssrc: int
+    middle: int
+
+
+def is_rtcp(data: bytes) -> bool:
+    """Whether a datagram that is RTP or RTCP is the latter (RFC 5761, 4)."""
+    return 191 < data[1] < 224
+
+
+def reporter_of(data: bytes) -> int | None:
+    """Whose report a packet begins with, as far as can be told before it is decrypted.
+
+    Args:
+        data: As ``is_rtcp`` tells it; untrusted.
+
+    Returns:
+        The stream; None when it begins with something else.
+    """
+    if len(data) < _HEADER.size or data[1] != SENDER_REPORT:
+        return None
+    ssrc: int = _HEADER.unpack_from(data)[3]
+    return ssrc
+
+
+def sender_report_of(data: bytes) -> SenderReport | None:
+    """Read a compound packet in which there is a sender's report, and nothing else that says anything.
+
+    Args:
+        data: Decrypted, and that much trusted.
+
+    Returns:
+        The report; None when there is something else in it, or it is broken.
+    """
+    report, at = None, 0
+    while at < len(data):
+        if len(data) < at + _HEADER.size:
+            return None
+        first, kind, words, ssrc = _HEADER.unpack_from(data, at)
+        end = at + 4 * (words + 1)
+        if end > len(data):
+            return None
+        if kind == SENDER_REPORT and not first & 0x1F and end - at >= _SENDER_REPORT_SIZE and report is None:
+            report = SenderReport(ssrc, _MIDDLE.unpack_from(data, at)[0])
+        elif kind != SOURCE_DESCRIPTION:
+            return None
+        at = end
+    return report
+
+
+__all__ = ["SENDER_REPORT", "SOURCE_DESCRIPTION", "SenderReport", "is_rtcp", "reporter_of", "sender_report_of"]
