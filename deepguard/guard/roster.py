@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import chain
 
 from deepguard.config.models import AudioParams, VideoParams
 from deepguard.guard.track import Participant, PictureTrack, SoundTrack, Track
@@ -112,8 +111,10 @@ class Roster:
 
     def take_ended_samples(self) -> tuple[SampleRecord, ...]:
         """The samples that ended since the last call of this, in the order in which they did."""
-        ended = (track.ledger.take_ended(participant.id, track.source) for participant, track in self)
-        return tuple(sorted(chain.from_iterable(ended), key=lambda sample: sample.ended_at))
+        ended: list[SampleRecord] = []
+        for participant, track in self:
+            ended += track.ledger.take_ended(participant.id, track.source)
+        return tuple(sorted(ended, key=lambda sample: sample.ended_at))
 
     def recounted(self, participant_id: str, track: Track) -> None:
         """Note that the counts of a track's samples changed."""

@@ -188,7 +188,7 @@ class Gates:
         """See whether what the kernel drops still comes; called a few times a second."""
         if self.level is not ReceiveLevel.KERNEL:
             return
-        now = time.monotonic()
+        now, peeked = time.monotonic(), set(self._peeking)
         for gate in self._gates:
             if gate.is_open and not gate.quiet:
                 self._peeking.pop(gate, None)
@@ -198,7 +198,8 @@ class Gates:
             elif (since := self._peeking.pop(gate, None)) is not None and now - since < 3 * self._patience:
                 # There were too few. A track that was off for longer than this sends now as it did before.
                 self._masks[gate] >>= 1
-        self.changed()
+        if self._peeking.keys() != peeked:
+            self.changed()
 
     async def report(self) -> None:
         """Tell the sender what came, when it is time to; called a few times a second.
