@@ -28,7 +28,7 @@ from bench.results import Row
 from deepguard.density.media import encode_sound
 from deepguard.density.speech import RATE, synthesise_speech
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.hearing import Ear, hear_all
+from deepguard.pipeline.receive.hearing import Batch, Ear, hear_all
 
 PIPELINE = "VADProcessor"
 ANALYZER = "SileroVADAnalyzer"
@@ -154,7 +154,7 @@ def _hear(packets: Sequence[EncodedFrame], at_once: int = 1) -> float:
     ears = [Ear() for _ in range(at_once)]
     began = time.process_time()
     for at in range(0, len(packets), BATCH):
-        heard = hear_all([(ear, packets[at : at + BATCH], 0.02 * at) for ear in ears])
+        heard = hear_all([Batch(ear, packets[at : at + BATCH], 0.02 * at) for ear in ears])
         if failed := [each for each in heard if isinstance(each, Exception)]:
             raise failed[0]
     return _per_second(began, packets) / at_once

@@ -38,5 +38,14 @@ async def next_beat(period: float) -> None:
     Args:
         period: Seconds from one beat to the next.
     """
-    # A timer may be some milliseconds early: half a period is never slept less than.
-    await asyncio.sleep(period * 1.5 - (time.monotonic() + period / 2) % period)
+    await asyncio.sleep(until_beat(time.monotonic(), period))
+
+
+def until_beat(now: float, period: float) -> float:
+    """Seconds until the next multiple of a period that is at least half of one away: a timer may be a little early.
+
+    Args:
+        now: Seconds of any clock.
+        period: Seconds.
+    """
+    return 1.5 * period - (now + period / 2) % period

@@ -23,12 +23,14 @@ class EncoderThreads(ThreadPoolExecutor):
     """Threads for due pictures.
 
     Attributes:
+        size: How many there are at most; few, because they only ever hold due pictures.
         crowded_until: Until when pictures are taken to wait for each other, in monotonic seconds.
     """
 
     def __init__(self) -> None:
-        """Begin with no thread; few, because they only ever hold due pictures."""
-        super().__init__(max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="deepguard-encode")
+        """Begin with no thread."""
+        self.size = max(1, min(4, os.cpu_count() or 1))
+        super().__init__(self.size, thread_name_prefix="deepguard-encode")
         self.crowded_until = 0.0
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

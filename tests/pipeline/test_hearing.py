@@ -19,6 +19,7 @@ from deepguard.pipeline.receive.frames import EncodedFrame
 from deepguard.pipeline.receive.hearing import (
     LONGEST_SILENCE,
     MOST_SECONDS,
+    Batch,
     Ear,
     Heard,
     Packet,
@@ -26,6 +27,7 @@ from deepguard.pipeline.receive.hearing import (
     SpeechStarted,
     SpeechStopped,
     hear_all,
+    loudness,
 )
 from support.speech import CODEC, as_pipecat, frame_of, numbered, opus_of, packets_of, speech
 
@@ -137,7 +139,7 @@ def test_ears_that_hear_together_hear_what_each_hears_alone() -> None:
     }
     for turn in range(max(map(len, parts.values()))):
         batches = {name: of_it[turn] for name, of_it in parts.items() if turn < len(of_it)}
-        together = hear_all([(ears[name], batch, NOW) for name, batch in batches.items()])
+        together = hear_all([Batch(ears[name], batch, NOW) for name, batch in batches.items()])
         for name, each in zip(batches, together, strict=True):
             assert not isinstance(each, Exception)
             heard[name] += each
@@ -150,11 +152,32 @@ def test_ears_that_hear_together_hear_what_each_hears_alone() -> None:
 def test_an_ear_that_fails_fails_alone() -> None:
     broken: list[Packet] = [None]  # type: ignore[list-item]
     first, failed, last = hear_all(
-        [(Ear(), said("opus")[:10], NOW), (Ear(), broken, NOW), (Ear(), said("PCMU")[:10], NOW)]
+        [Batch(Ear(), said("opus")[:10], NOW), Batch(Ear(), broken, NOW), Batch(Ear(), said("PCMU")[:10], NOW)]
     )
     assert isinstance(failed, AttributeError)
     assert first == hear(Ear(), said("opus")[:10])
     assert last == hear(Ear(), said("PCMU")[:10])
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_what_is_no_louder_than_is_said_is_taken_in_and_not_listened_to(name: str) -> None:
+    packets = said(name)[:200]
+    listened_to = Ear().hear(packets, NOW)
+    passed_over = Ear().hear(packets, NOW, quiet=1.0)
+    assert changes_of(passed_over) == []
+    assert pcm_of(passed_over) == pcm_of(listened_to)
+    assert changes_of(listened_to)
+    assert Ear().hear(packets, NOW, quiet=loudness(pcm_of(listened_to)) / 2) == listened_to, "it is louder"
+
+
+def test_speech_ends_with_what_is_not_listened_to_and_begins_anew_after_it() -> None:
+    ear, packets = Ear(), said("opus")
+    start = changes_of(hear(Ear(), packets))[0][0]
+    until = int(start) // 320 + 20
+    assert changes_of(ear.hear(packets[:until], NOW)) == [(start, True)]
+    heard = ear.hear(packets[until : until + 10], NOW + 0.2, quiet=1.0)
+    assert [type(one) for one in heard] == [SpeechStopped, Sound]
+    assert changes_of(ear.hear(packets[until + 10 :], NOW + 0.4))[0][1]
 
 
 def test_an_ear_may_be_handed_from_thread_to_thread() -> None:

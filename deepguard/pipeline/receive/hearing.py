@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 from av.error import FFmpegError
 
 from deepguard.media.pcm import OUT_RATE
@@ -101,18 +103,20 @@ class Ear:
         self._position = 0.0
         self._until: float | None = None
 
-    def hear(self, packets: Sequence[Packet], until: float) -> list[Heard]:
+    def hear(self, packets: Sequence[Packet], until: float, quiet: float = 0.0) -> list[Heard]:
         """Listen to what came since the last time.
 
         Args:
             packets: In the order of their timestamps. None at all says that time has passed: after a second of that,
                 speech is over, and what takes memory is let go of.
             until: Unix time when the last packet came, or now.
+            quiet: Nobody speaks in a batch that is no louder than this on the whole (1 is the loudest): the speech
+                model is not asked about it, and what follows is to it as if it were the beginning.
 
         Returns:
             What was heard, in order. Times are counted back from ``until`` by the packets' timestamps.
         """
-        (heard,) = hear_all([(self, packets, until)])
+        (heard,) = hear_all([Batch(self, packets, until, quiet)])
         if isinstance(heard, Exception):
             raise heard
         return heard
@@ -202,6 +206,13 @@ class Ear:
         self._position = self._stream.end
         return Sound(pcm, at)
 
+    def _pass_over(self, sound: Sound, heard: list[Heard]) -> None:
+        """Take in sound in which nobody speaks."""
+        if self._voice.speaking:
+            heard.append(SpeechStopped(sound.at))
+        self._voice.reset()
+        heard.append(sound)
+
     def _note(self, sound: Sound, changes: Sequence[Change], heard: list[Heard]) -> None:
         """Note what was found out about a piece of sound."""
         pcm, at, begin = sound.pcm, sound.at, 0
@@ -214,11 +225,26 @@ class Ear:
             heard.append(Sound(pcm[begin:], at + begin / (2 * OUT_RATE)))
 
 
-def hear_all(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[list[Heard] | Exception]:
+class Batch(NamedTuple):
+    """What an ear is to hear, as ``Ear.hear`` takes it."""
+
+    ear: Ear
+    packets: Sequence[Packet]
+    until: float
+    quiet: float = 0.0
+
+
+def loudness(pcm: bytes) -> float:
+    """How loud sound is on the whole (root of the mean square), 1 at its loudest; 0 when there is none."""
+    samples = np.frombuffer(pcm, "<i2")
+    return math.sqrt(float(np.mean(np.square(samples, dtype=np.float64)))) / 32768 if len(samples) else 0.0
+
+
+def hear_all(batches: Sequence[Batch]) -> list[list[Heard] | Exception]:
     """Hear several microphones, as ``Ear.hear`` hears each, in less time than one after the other takes.
 
     Args:
-        batches: Different ears, each with its packets and the time of the last one.
+        batches: Of different ears.
 
     Returns:
         What was heard by each; why not where packets could not be taken in: the others do not mind.
@@ -228,10 +254,14 @@ def hear_all(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[lis
     """
     heard: list[list[Heard] | Exception] = []
     taken: list[tuple[Ear, list[Heard], Sound]] = []
-    for ear, packets, until in batches:
+    for ear, packets, until, quiet in batches:
         try:
             already = ear._take_in(packets, until)
-            taken.append((ear, already, ear._sound()))
+            sound = ear._sound()
+            if quiet and loudness(sound.pcm) <= quiet:
+                ear._pass_over(sound, already)
+                sound = Sound(b"", ear._position)
+            taken.append((ear, already, sound))
             heard.append(already)
         except Exception as error:  # noqa: BLE001 - whoever waits for this one is told
             heard.append(error)
@@ -247,6 +277,7 @@ __all__ = [
     "MOST_SECONDS",
     "NO_MORE",
     "SHORTEST",
+    "Batch",
     "Ear",
     "Heard",
     "Packet",
@@ -254,4 +285,5 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "hear_all",
+    "loudness",
 ]

@@ -7,11 +7,9 @@ all calls share, and what was heard goes to the guard in order.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from aiortc import MediaStreamError
 from loguru import logger
 
@@ -20,7 +18,16 @@ from deepguard.guard.track import SoundTrack
 from deepguard.media.pcm import OUT_RATE
 from deepguard.pipeline.receive.counts import ReceiveCounts
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.hearing import MOST_SECONDS, SHORTEST, Ear, Heard, Packet, Sound, SpeechStarted
+from deepguard.pipeline.receive.hearing import (
+    MOST_SECONDS,
+    SHORTEST,
+    Ear,
+    Heard,
+    Packet,
+    Sound,
+    SpeechStarted,
+    loudness,
+)
 from deepguard.pipeline.receive.listening import hear
 from deepguard.pipeline.receive.news import News
 from deepguard.pipeline.receive.rtp import ticks_between
@@ -44,8 +51,9 @@ MOST_PACKETS = round(MOST_SECONDS / SHORTEST)
 SILENT_SECONDS = 1.0
 """After so long without packets speech is over."""
 
-AUDIBLE = LOUD - 10
-"""Decibels below the loudest: what is louder than this is not silent, whatever its sender says."""
+AUDIBLE = 10 ** ((10 - LOUD) / 20)
+"""Loudness, 1 at its loudest: what is louder than this, ten decibels above ``LOUD``, is not silent, whatever its sender
+says."""
 
 
 class Microphone:
@@ -131,7 +139,9 @@ class Microphone:
         packets, self._packets = in_order(self._packets), []
         until = self._came if packets else time.time()
         said_silent = self._hold is not None and self._hold.checking
-        heard = await hear(self._ear, packets, until)
+        # What its sender calls quiet, and is, need not be asked about; what is merely left out may be anything.
+        told_quiet = said_silent and self._hold is not None and self._hold.told_quiet
+        heard = await hear(self._ear, packets, until, quiet=AUDIBLE if told_quiet else 0.0)
         self._tell(heard)
         if said_silent and self._hold is not None and self._hold.checking:
             self._doubt(self._hold, heard)
@@ -156,7 +166,7 @@ class Microphone:
     def _doubt(self, hold: SilenceHold[Any], heard: list[Heard]) -> None:
         """See whether what is said to be silence is, or what is left out for silence has nobody speaking in it."""
         speaks = any(isinstance(each, SpeechStarted) for each in heard)
-        if speaks or (hold.told_quiet and _loudness(heard) > 10 ** (-AUDIBLE / 20)):
+        if speaks or (hold.told_quiet and _loudness(heard) > AUDIBLE):
             hold.trusted = False
             self._counts.lied += 1
             logger.warning(
@@ -166,9 +176,8 @@ class Microphone:
 
 
 def _loudness(heard: list[Heard]) -> float:
-    """How loud something is, 1 at its loudest."""
-    sound = np.frombuffer(b"".join(each.pcm for each in heard if isinstance(each, Sound)), "<i2")
-    return math.sqrt(float(np.mean(np.square(sound, dtype=np.float64)))) / 32768 if len(sound) else 0.0
+    """How loud something is on the whole, 1 at its loudest."""
+    return loudness(b"".join(each.pcm for each in heard if isinstance(each, Sound)))
 
 
 def in_order(packets: list[Packet]) -> list[Packet]:

@@ -22,7 +22,7 @@ from deepguard.model import Source
 from deepguard.pipeline.receive import listening, silence
 from deepguard.pipeline.receive.counts import ReceiveCounts, ReceiveLevel
 from deepguard.pipeline.receive.frames import EncodedFrame
-from deepguard.pipeline.receive.hearing import Ear, Heard, Packet, hear_all
+from deepguard.pipeline.receive.hearing import Batch, Heard, Packet, hear_all
 from support.browser import make_voice
 from support.lossy import LossyPath
 from support.opus import LeavingOut, Stretching, encode_by
@@ -145,9 +145,9 @@ async def test_what_is_sampled_is_to_the_byte_what_aiortc_and_pipecat_make_of_th
 ) -> None:
     packets: list[Packet] = []
 
-    def noting(batches: Sequence[tuple[Ear, Sequence[Packet], float]]) -> list[list[Heard] | Exception]:
-        for _, batch, _ in batches:
-            packets.extend(batch)
+    def noting(batches: Sequence[Batch]) -> list[list[Heard] | Exception]:
+        for batch in batches:
+            packets.extend(batch.packets)
         return hear_all(batches)
 
     monkeypatch.setattr(listening, "hear_all", noting)

@@ -1,0 +1,61 @@
+"""What all calls do at the same times, and whether their pictures wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepguard.guard import threads
+from deepguard.guard.tasks import next_beat, until_beat
+from deepguard.guard.threads import EncoderThreads
+
+
+@given(st.floats(0, 1e6), st.sampled_from([0.2, 0.25, 0.5, 1.0]))
+def test_a_beat_is_a_multiple_of_its_period_and_never_right_away(now: float, period: float) -> None:
+    until = until_beat(now, period)
+    assert period / 2 - 1e-6 <= until <= 1.5 * period + 1e-6
+    beats = (now + until) / period
+    assert beats == pytest.approx(round(beats), abs=1e-6)
+
+
+async def test_whoever_comes_in_between_takes_part_in_the_next_beat() -> None:
+    order: list[str] = []
+
+    async def follow(name: str) -> None:
+        for _ in range(3):
+            await next_beat(0.2)
+            order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow("first"))
+        await asyncio.sleep(until_beat(0.1, 0.2) / 4)
+        group.create_task(follow("second"))
+    # However late a beat was: neither goes twice while the other waits.
+    at = order.index("second")
+    assert order[at - 1 : at + 3] in (["first", "second", "first", "second"], ["first", "second", "second", "first"])
+
+
+def test_pictures_that_wait_for_a_thread_make_it_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EncoderThreads() as pool:
+        monkeypatch.setattr(threads, "CROWDED_SECONDS", 60.0)
+        assert pool.submit(divmod, 7, 2).result() == (3, 1)
+        assert pool.crowded_until == 0
+        monkeypatch.setattr(threads, "CROWDED_SECONDS", 0.001)
+        may_end, started = threading.Event(), threading.Barrier(pool.size + 1)
+
+        def occupy() -> None:
+            started.wait()
+            may_end.wait()
+
+        occupied = [pool.submit(occupy) for _ in range(pool.size)]
+        started.wait()
+        waits = pool.submit(divmod, 9, 4)
+        threading.Timer(0.05, may_end.set).start()
+        assert waits.result() == (2, 1)
+        for each in occupied:
+            each.result()
+        assert pool.crowded_until > 0
