@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -22,21 +23,22 @@ def test_a_beat_is_a_multiple_of_its_period_and_never_right_away(now: float, per
     assert beats == pytest.approx(round(beats), abs=1e-6)
 
 
-async def test_whoever_comes_in_between_takes_part_in_the_next_beat() -> None:
-    order: list[str] = []
+async def test_nobody_takes_part_in_a_beat_twice() -> None:
+    period = 0.2
+    beats: dict[str, list[int]] = {"first": [], "second": []}
 
-    async def follow(name: str) -> None:
-        for _ in range(3):
-            await next_beat(0.2)
-            order.append(name)
+    async def follow(name: str, count: int) -> None:
+        for _ in range(count):
+            until = until_beat(time.monotonic(), period)
+            beats[name].append(round((time.monotonic() + until) / period))
+            await next_beat(period)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(follow("first"))
-        await asyncio.sleep(until_beat(0.1, 0.2) / 4)
-        group.create_task(follow("second"))
-    # However late a beat was: neither goes twice while the other waits.
-    at = order.index("second")
-    assert order[at - 1 : at + 3] in (["first", "second", "first", "second"], ["first", "second", "second", "first"])
+        group.create_task(follow("first", 5))
+        await asyncio.sleep(0.075)
+        group.create_task(follow("second", 3))
+    for each in beats.values():
+        assert each == sorted(set(each))
 
 
 def test_pictures_that_wait_for_a_thread_make_it_known(monkeypatch: pytest.MonkeyPatch) -> None:

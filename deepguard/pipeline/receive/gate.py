@@ -100,11 +100,13 @@ class Gate:
         """Let packets through; what comes follows upon a gap."""
         self.resume()
         self._receiver.takes = True
+        changes = self.quiet or not self.is_open
         self._steady = self.quiet = False
         if not self.is_open:
             self.is_open = True
             if self.hold is not None:
                 self.hold.start_over()
+        if changes:
             self._changed()
 
     def close(self) -> None:
@@ -182,6 +184,7 @@ class Gate:
             self._seen = None
         if ssrc != self.ssrc:
             self.ssrc, self._sequence = ssrc, (sequence - 1) & 0xFFFF
+            self._changed()
         passed = (sequence - self._sequence) & 0xFFFF
         if passed < HALF_TURN:
             self._sequence = sequence

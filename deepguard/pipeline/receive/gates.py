@@ -26,7 +26,7 @@ from deepguard.pipeline.receive.internals import (
     receiver_of,
 )
 from deepguard.pipeline.receive.layout import TrackLayout
-from deepguard.pipeline.receive.rtcp import is_rtcp, reporter_of, sender_report_of
+from deepguard.pipeline.receive.rtcp import is_rtcp, reporter_of, says_more, sender_report_of
 from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtp, packet_of
 
 MASKS = {"audio": 31, "video": 63}
@@ -42,7 +42,7 @@ MOST_STREAMS = 64
 """Streams of a connection that are known at a time: a sender may begin as many as it likes."""
 
 REPORT_SECONDS = 1.0
-"""From one report to the sender to the next. All streams are told of in one, and all calls at the same times."""
+"""From one report to the sender to the next. It tells of all streams, and all calls' go out at the same times."""
 
 
 class _Way(NamedTuple):
@@ -211,11 +211,14 @@ class Gates:
         if not self._sees_datagrams or now < self._report_at - REPORT_SECONDS / 8:
             return
         self._report_at = now + REPORT_SECONDS
-        blocks = [block for receiver in self._receivers.values() for block in receiver.reports()]
-        sends = next(iter(self._receivers.values()), None)
-        for at in range(0, len(blocks), MOST_REPORTED):
-            if sends is not None:
-                await sends.send_reports(blocks[at : at + MOST_REPORTED])
+        # One for each transport: nearly always all tracks share one.
+        bundles: dict[int, list[Receiver]] = {}
+        for receiver in self._receivers.values():
+            bundles.setdefault(id(receiver.receiver.transport), []).append(receiver)
+        for bundle in bundles.values():
+            blocks = [block for receiver in bundle for block in receiver.reports()]
+            for at in range(0, len(blocks), MOST_REPORTED):
+                await bundle[0].send_reports(blocks[at : at + MOST_REPORTED])
 
     def _way_of(self, header: RtpHeader) -> _Way | None:
         """Where the packets of a stream go of which none came yet."""
@@ -263,11 +266,10 @@ class Gates:
         packet = way.receiver.decrypted_report(data)
         if packet is None:
             return False
-        report = sender_report_of(packet)
-        if report is not None and report.ssrc == ssrc:
+        if (report := sender_report_of(packet)) is not None:
             way.receiver.note_sender_report(report)
-        else:
-            # There is more in it, for aiortc's other parts; it cannot be decrypted twice.
+        if says_more(packet):
+            # For aiortc's other parts; it cannot be decrypted twice.
             task = asyncio.create_task(way.receiver.hand_back(packet))
             self._handing_back.add(task)
             task.add_done_callback(self._handing_back.discard)

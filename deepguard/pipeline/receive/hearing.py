@@ -258,7 +258,7 @@ def hear_all(batches: Sequence[Batch]) -> list[list[Heard] | Exception]:
         try:
             already = ear._take_in(packets, until)
             sound = ear._sound()
-            if quiet and loudness(sound.pcm) <= quiet:
+            if quiet and sound.pcm and loudness(sound.pcm) <= quiet:
                 ear._pass_over(sound, already)
                 sound = Sound(b"", ear._position)
             taken.append((ear, already, sound))

@@ -55,7 +55,8 @@ LONGEST = 1500
 """Bytes of a packet that can be decrypted; longer ones are sent by nobody who sends media."""
 
 MOST_REPORTED = 31
-"""Streams of one track that are reported of, the last ones: one report has room for so many (RFC 3550, 6.4.2)."""
+"""Streams of one track that are reported of, the last ones, and streams that one report tells of: it has room for so
+many (RFC 3550, 6.4.2)."""
 
 MOST_WAITING = 600
 """Frames that wait for the receiver's own decoder: 20 seconds of them."""
@@ -309,12 +310,12 @@ class Receiver:
             blocks.append(
                 RtcpReceiverInfo(
                     ssrc=ssrc,
-                    fraction_lost=stream.fraction_lost,
+                    # No more than there is room for: senders number and time their packets as they like.
+                    fraction_lost=min(stream.fraction_lost, 0xFF),
                     packets_lost=stream.packets_lost,
                     highest_sequence=stream.max_seq or 0,
-                    jitter=stream.jitter,
+                    jitter=min(stream.jitter, 0xFFFFFFFF),
                     lsr=middle,
-                    # As it has room for: some 18 hours.
                     dlsr=min(int((now - heard_at) * 65536), 0xFFFFFFFF),
                 )
             )
@@ -454,11 +455,12 @@ class Datagrams:
                 # What is too long to be decrypted is nobody's whom we know: aiortc would end the connection over it.
                 if len(data) > LONGEST:
                     return
-                if not self.carries_media:
-                    self.carries_media = True
-                    begins()
-                if self._passes is not None and not self._passes(data):
-                    return
+                if self._passes is not None:
+                    if not self.carries_media:
+                        self.carries_media = True
+                        begins()
+                    if not self._passes(data):
+                        return
             received(data, address)
 
         self._protocol.datagram_received = datagram_received

@@ -41,7 +41,7 @@ class News:
             MediaStreamError: The track ended.
         """
         self.check()
-        # With each frame of a clip: an event and a timeout of asyncio's cost twice as much.
+        # Several times for each picture: an event and a timeout of asyncio's cost twice as much.
         loop = asyncio.get_running_loop()
         self._waited = loop.create_future()
         timer = None if seconds is None else loop.call_later(seconds, self.tell)

@@ -165,20 +165,30 @@ class ReceivePath:
         for source, work in taken.work:
             self._run(work, source)
         self._count(gates.level, len(taken.work))
-        looking = self._look(gates, taken.followed)
+        looking = self._look_again_and_again(gates, taken.followed)
         self._tasks.append(asyncio.create_task(looking, name="deepguard-receive-look"))
 
-    async def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+    async def _look_again_and_again(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+        failed = False
         while True:
             await next_beat(min(LOOK_SECONDS, self._patience / 2))
-            gates.look()
-            await gates.report()
-            if gates.level is not self.level:
-                self._count(gates.level, self._tracks)
-            for gate, track in followed:
-                # Nobody looks at one whose work failed: its packets are no media of anybody who is watched.
-                if gate.last_seen and gate.source not in self._failed:
-                    track.facts.last_media = gate.last_seen
+            try:
+                self._look(gates, followed)
+                await gates.report()
+            except Exception as error:  # noqa: BLE001 - tracks of which nothing is let through would count as off
+                if not failed:
+                    log = logger.bind(call=self._guard.call.id).opt(exception=error)
+                    log.error("Call {}: looking after what is received failed", self._guard.call.id)
+                failed = True
+
+    def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+        gates.look()
+        if gates.level is not self.level:
+            self._count(gates.level, self._tracks)
+        for gate, track in followed:
+            # Nobody looks at one whose work failed: its packets are no media of anybody who is watched.
+            if gate.last_seen and gate.source not in self._failed:
+                track.facts.last_media = gate.last_seen
 
     def _follow(self, source: Source) -> PictureTrack | SoundTrack | None:
         # Expected from now on: a camera that never sends anything is blind, not absent.

@@ -10,7 +10,7 @@ _MIDDLE = Struct("!10xI")  # of the 64 bits of a time (NTP) that begin after the
 
 SENDER_REPORT, SOURCE_DESCRIPTION = 200, 202
 _SENDER_REPORT_SIZE = 28
-"""Bytes of one that reports of no streams that its sender receives."""
+"""Bytes of one, without what it tells of streams that its sender receives."""
 
 
 class SenderReport(NamedTuple):
@@ -39,35 +39,49 @@ def reporter_of(data: bytes) -> int | None:
     Returns:
         The stream; None when it begins with something else.
     """
-    if len(data) < _HEADER.size or data[1] != SENDER_REPORT:
+    if len(data) < _SENDER_REPORT_SIZE or data[1] != SENDER_REPORT:
         return None
     ssrc: int = _HEADER.unpack_from(data)[3]
     return ssrc
 
 
 def sender_report_of(data: bytes) -> SenderReport | None:
-    """Read a compound packet in which there is a sender's report, and nothing else that says anything.
+    """Read the report that a packet begins with.
 
     Args:
         data: Decrypted, and that much trusted.
 
     Returns:
-        The report; None when there is something else in it, or it is broken.
+        The report; None when it begins with something else, or is broken.
     """
-    report, at = None, 0
+    ssrc = reporter_of(data)
+    return SenderReport(ssrc, _MIDDLE.unpack_from(data)[0]) if ssrc is not None else None
+
+
+def says_more(data: bytes) -> bool:
+    """Whether a compound packet that begins with a sender's report says more than this and who the sender is.
+
+    Args:
+        data: Decrypted, and that much trusted.
+    """
+    at = 0
     while at < len(data):
         if len(data) < at + _HEADER.size:
-            return None
-        first, kind, words, ssrc = _HEADER.unpack_from(data, at)
-        end = at + 4 * (words + 1)
-        if end > len(data):
-            return None
-        if kind == SENDER_REPORT and not first & 0x1F and end - at >= _SENDER_REPORT_SIZE and report is None:
-            report = SenderReport(ssrc, _MIDDLE.unpack_from(data, at)[0])
-        elif kind != SOURCE_DESCRIPTION:
-            return None
-        at = end
-    return report
+            return True
+        first, kind, words, _ = _HEADER.unpack_from(data, at)
+        # Of the streams that its sender receives is told within its report.
+        if first & 0x1F if kind == SENDER_REPORT else kind != SOURCE_DESCRIPTION:
+            return True
+        at += 4 * (words + 1)
+    return at > len(data)
 
 
-__all__ = ["SENDER_REPORT", "SOURCE_DESCRIPTION", "SenderReport", "is_rtcp", "reporter_of", "sender_report_of"]
+__all__ = [
+    "SENDER_REPORT",
+    "SOURCE_DESCRIPTION",
+    "SenderReport",
+    "is_rtcp",
+    "reporter_of",
+    "says_more",
+    "sender_report_of",
+]
