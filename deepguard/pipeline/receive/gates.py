@@ -26,8 +26,8 @@ from deepguard.pipeline.receive.internals import (
     receiver_of,
 )
 from deepguard.pipeline.receive.layout import TrackLayout
-from deepguard.pipeline.receive.rtcp import is_rtcp, reporter_of, says_more, sender_report_of
-from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtp, packet_of
+from deepguard.pipeline.receive.rtcp import reporter_of, says_more, sender_report_of
+from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtcp, is_rtp, packet_of
 
 MASKS = {"audio": 31, "video": 63}
 """While a gate is closed, every 32nd packet of sound and every 64th of pictures still arrive, some two a second: they
@@ -263,7 +263,7 @@ class Gates:
         way = self._by_ssrc.get(ssrc) if ssrc is not None else None
         if way is None:
             return True
-        packet = way.receiver.decrypted_report(data)
+        packet = way.receiver.decrypted(data, is_report=True)
         if packet is None:
             return False
         if (report := sender_report_of(packet)) is not None:

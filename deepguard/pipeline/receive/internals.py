@@ -24,7 +24,7 @@ from aiortc import (
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, RtpPacket, pack_remb_fci
-from pylibsrtp import Error, Session
+from pylibsrtp import Session
 
 from deepguard.pipeline.receive.abilities import Abilities
 from deepguard.pipeline.receive.frames import EncodedFrame
@@ -106,7 +106,7 @@ def look() -> Abilities:
     lost += [f"pylibsrtp.Session.{name}" for name in ("_buffer", "_cdata", "_srtp") if not hasattr(session, name)]
     if len(getattr(session, "_buffer", "")) < LONGEST:
         lost.append(f"pylibsrtp.Session._buffer of {LONGEST} bytes")
-    if not callable(getattr(srtp, "srtp_unprotect", None)):
+    if not all(callable(getattr(srtp, name, None)) for name in ("srtp_unprotect", "srtp_unprotect_rtcp")):
         lost.append("pylibsrtp._binding.lib.srtp_unprotect")
     if not isinstance(getattr(getattr(dtls, "_rtp_router", None), "ssrc_table", None), dict):
         lost.append("RTCDtlsTransport._rtp_router.ssrc_table")
@@ -245,11 +245,12 @@ class Receiver:
         statistics.max_seq = sequence
         statistics.base_seq = sequence - known + 1
 
-    def decrypted(self, datagram: bytes) -> bytes | None:
+    def decrypted(self, datagram: bytes, *, is_report: bool = False) -> bytes | None:
         """Decrypt a packet; from its number SRTP goes on to count.
 
         Args:
             datagram: As it came.
+            is_report: Whether it is RTCP.
 
         Returns:
             The packet; None when it is not the sender's, or came before.
@@ -260,7 +261,8 @@ class Receiver:
         # As the session itself does it, which takes longer to get ready than for the work.
         self._size[0] = size = len(datagram)
         session._buffer[0:size] = datagram
-        if srtp.srtp_unprotect(session._srtp[0], session._cdata, self._size):
+        unprotect = srtp.srtp_unprotect_rtcp if is_report else srtp.srtp_unprotect
+        if unprotect(session._srtp[0], session._cdata, self._size):
             return None
         return session._buffer[0 : self._size[0]]
 
@@ -276,21 +278,6 @@ class Receiver:
             statistics.max_seq = packet.sequence_number
         else:
             statistics.add(packet)  # type: ignore[arg-type]
-
-    def decrypted_report(self, datagram: bytes) -> bytes | None:
-        """Decrypt an RTCP packet.
-
-        Args:
-            datagram: As it came.
-
-        Returns:
-            The packet; None when it is not the sender's, or came before.
-        """
-        session = self.receiver.transport._rx_srtp
-        try:
-            return session.unprotect_rtcp(datagram) if session is not None else None
-        except (Error, ValueError):
-            return None
 
     async def hand_back(self, packet: bytes) -> None:
         """Give aiortc an RTCP packet that was decrypted."""

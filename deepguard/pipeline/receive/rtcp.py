@@ -25,16 +25,11 @@ class SenderReport(NamedTuple):
     middle: int
 
 
-def is_rtcp(data: bytes) -> bool:
-    """Whether a datagram that is RTP or RTCP is the latter (RFC 5761, 4)."""
-    return 191 < data[1] < 224
-
-
 def reporter_of(data: bytes) -> int | None:
     """Whose report a packet begins with, as far as can be told before it is decrypted.
 
     Args:
-        data: As ``is_rtcp`` tells it; untrusted.
+        data: As ``deepguard.pipeline.receive.rtp.is_rtcp`` tells it; untrusted.
 
     Returns:
         The stream; None when it begins with something else.
@@ -80,7 +75,6 @@ __all__ = [
     "SENDER_REPORT",
     "SOURCE_DESCRIPTION",
     "SenderReport",
-    "is_rtcp",
     "reporter_of",
     "says_more",
     "sender_report_of",

@@ -23,9 +23,14 @@ def is_media(data: bytes) -> bool:
     return len(data) > 1 and 127 < data[0] < 192
 
 
+def is_rtcp(data: bytes) -> bool:
+    """Whether a datagram that ``is_media`` is RTCP, as RFC 5761 tells it from RTP."""
+    return 191 < data[1] < 224
+
+
 def is_rtp(data: bytes) -> bool:
     """Whether a datagram is RTP, as RFC 7983 and RFC 5761 tell it from STUN, DTLS and RTCP."""
-    return len(data) >= HEADER_SIZE and 127 < data[0] < 192 and not 191 < data[1] < 224
+    return len(data) >= HEADER_SIZE and is_media(data) and not is_rtcp(data)
 
 
 class RtpHeader(NamedTuple):
@@ -156,6 +161,7 @@ __all__ = [
     "audio_level",
     "header_of",
     "is_media",
+    "is_rtcp",
     "is_rtp",
     "packet_of",
     "ticks_between",

@@ -23,8 +23,8 @@ from deepguard.model import Source
 from deepguard.pipeline.receive import kernel
 from deepguard.pipeline.receive.counts import ReceiveLevel
 from deepguard.pipeline.receive.internals import Receiver
-from deepguard.pipeline.receive.rtcp import is_rtcp, reporter_of, says_more, sender_report_of
-from deepguard.pipeline.receive.rtp import RtpPacket
+from deepguard.pipeline.receive.rtcp import reporter_of, says_more, sender_report_of
+from deepguard.pipeline.receive.rtp import RtpPacket, is_rtcp
 from support.receiving import Scene, at_once, receiving
 
 ssrcs = st.integers(0, 2**32 - 1)
