@@ -81,10 +81,12 @@ def save(db: sa.Connection, notifier: str, values: dict[str, Any]) -> None:
     db.execute(_SAVE, {"name": notifier, **values})
 
 
+_ALL = sa.select(now().label("now"), destinations)
+
+
 def all_rows(db: sa.Connection) -> dict[str, dict[str, Any]]:
     """Every destination's row, by notifier, for people and metrics; ``now`` is the database's time."""
-    found = db.execute(sa.select(now().label("now"), destinations))
-    return {row["notifier"]: dict(row) for row in found.mappings()}
+    return {row["notifier"]: dict(row) for row in db.execute(_ALL).mappings()}
 
 
 __all__ = ["Locked", "all_rows", "lock", "save"]

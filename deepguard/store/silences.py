@@ -48,6 +48,10 @@ def add(
     )
 
 
+_ALL = sa.select(silences).order_by(silences.c.created_at.desc(), silences.c.id)
+_IN_FORCE = _ALL.where(silences.c.ends_at > now())
+
+
 def in_force(db: sa.Connection, *, ended: bool = False) -> list[dict[str, Any]]:
     """The silences that hold or will hold, newest first: the columns of the table, with those of ``MATCHERS`` in it.
 
@@ -55,11 +59,8 @@ def in_force(db: sa.Connection, *, ended: bool = False) -> list[dict[str, Any]]:
         db: A transaction.
         ended: Also those that are over.
     """
-    statement = sa.select(silences).order_by(silences.c.created_at.desc(), silences.c.id)
-    if not ended:
-        statement = statement.where(silences.c.ends_at > now())
     found = []
-    for row in (db.execute(statement)).mappings():
+    for row in db.execute(_ALL if ended else _IN_FORCE).mappings():
         matchers = json.loads(row["matchers"])
         kept = {name: value for name, value in row.items() if name != "matchers"}
         found.append(kept | {name: tuple(matchers.get(name, ())) for name in MATCHERS})
