@@ -79,9 +79,10 @@ class Pace:
     def lead(self) -> float:
         """How long before it is due a picture has to be asked for.
 
-        A frame more than it takes: where aiortc puts frames together, one is whole only when the next one begins.
+        As long as it takes on average: each frame that came too early would be decoded all the same, and one that is
+        too late is waited for.
         """
-        return self.answer + (self.settling + 1) * self.interval
+        return self.answer + self.settling * self.interval
 
     def settled(self, codec: str, sizes: Sequence[int]) -> bool:
         """Whether a picture is as good as the stream's are.
