@@ -8,7 +8,7 @@ import io
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -428,7 +428,9 @@ async def receiving(
     connection: SmallWebRTCConnection | None = None,
     answer: Callable[[Sample], Judgement | None] = lambda _sample: Judgement.CLEAR,
     camera: Numbered | None = None,
+    has_camera: bool = True,
     screen: Numbered | None = None,
+    sources: Collection[Source] | None = None,
     codec: str = "",
     decode_all: bool = False,
     edit: Callable[[str], str] = lambda sdp: sdp,
@@ -447,7 +449,9 @@ async def receiving(
         connection: The server's side; one that receives only if None.
         answer: What the detector says.
         camera: What the camera shows.
+        has_camera: Whether there is one from the beginning.
         screen: What the screen shows; None shares none.
+        sources: What is to be received; all that there is if None.
         codec: The only video codec that is offered; any when empty.
         decode_all: Whether all pictures are to be decoded.
         edit: Changes the offer.
@@ -458,11 +462,13 @@ async def receiving(
     """
     changes = Changes()
     camera, voice = camera or Numbered(), Spoken()
-    peer = Peer(changes, [track for track in (voice, camera, screen) if track is not None], codec)
+    shown = (camera if has_camera else None, screen)
+    peer = Peer(changes, [voice, *(track for track in shown if track is not None)], codec)
     detector = NotingDetector(changes, answer)
     guard = new_guard(detector, video=video, audio=audio, coverage=coverage)
     connection, counts = connection or ReceiveOnlyConnection(), ReceiveCounts()
-    sources = {Source.MICROPHONE, Source.CAMERA} | ({Source.SCREEN} if screen else set())
+    if sources is None:
+        sources = {Source.MICROPHONE, Source.CAMERA} | ({Source.SCREEN} if screen else set())
     path = ReceivePath(
         guard,
         WHO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiortc import RTCPeerConnection
 from loguru import logger
@@ -27,6 +27,23 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.5
 """So often it is looked whether a track lives of which nothing is let through."""
+
+
+class _Negotiated(NamedTuple):
+    """How far a connection was negotiated.
+
+    Attributes:
+        transceivers: How many there are; one of an offer that was not answered yet is among them.
+        sections: Of media in our own description.
+    """
+
+    transceivers: int
+    sections: int
+
+
+def _negotiated(pc: RTCPeerConnection) -> _Negotiated:
+    description = pc.localDescription
+    return _Negotiated(len(pc.getTransceivers()), description.sdp.count("\nm=") if description is not None else 0)
 
 
 class ReceivePath:
@@ -75,6 +92,9 @@ class ReceivePath:
         self._tracks = 0
         self._failed: set[Source] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._taken: frozenset[Source] = frozenset()
+        self._negotiated = _Negotiated(0, 0)
+        self._renewing: asyncio.Task[None] | None = None
 
     async def attach(self) -> None:
         """Take the tracks that the connection has now; those that it had before are let go.
@@ -87,14 +107,19 @@ class ReceivePath:
             if not self._closed:
                 self._take_all()
 
-    def _take_all(self) -> None:
-        self._failed.clear()
-        pc = self._connection.pc
-        found = {
+    def _find(self) -> dict[Source, SmallWebRTCTrack]:
+        return {
             source: track
             for source in ORDER
             if source in self._sources and (track := track_of(self._connection, source))
         }
+
+    def _take_all(self) -> None:
+        self._failed.clear()
+        pc = self._connection.pc
+        self._negotiated = _negotiated(pc)
+        found = self._find()
+        self._taken = frozenset(found)
         missing = abilities().missing_receiver
         if self._most is ReceiveLevel.DECODED or missing:
             if missing:
@@ -106,6 +131,7 @@ class ReceivePath:
             for source, received in found.items():
                 self._take_decoded(source, received)
             self._count(ReceiveLevel.DECODED, len(found))
+            self._run_look(None, [])
         else:
             self._take_encoded(pc, found)
         logger.bind(call=self._guard.call.id).info(
@@ -118,6 +144,8 @@ class ReceivePath:
     async def close(self) -> None:
         """Let go of everything for good; the connection is somebody else's to close."""
         self._closed = True
+        if self._renewing is not None:
+            await asyncio.wait({self._renewing})
         async with self._changing:
             await self._let_go()
 
@@ -165,21 +193,44 @@ class ReceivePath:
         for source, work in taken.work:
             self._run(work, source)
         self._count(gates.level, len(taken.work))
-        looking = self._look_again_and_again(gates, taken.followed)
+        self._run_look(gates, taken.followed)
+
+    def _run_look(self, gates: Gates | None, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+        looking = self._look_again_and_again(gates, followed)
         self._tasks.append(asyncio.create_task(looking, name="deepguard-receive-look"))
 
-    async def _look_again_and_again(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
+    async def _look_again_and_again(
+        self, gates: Gates | None, followed: list[tuple[Gate, PictureTrack | SoundTrack]]
+    ) -> None:
         failed = False
         while True:
             await next_beat(min(LOOK_SECONDS, self._patience / 2))
             try:
-                self._look(gates, followed)
-                await gates.report()
+                self._look_for_new_tracks()
+                if gates is not None:
+                    self._look(gates, followed)
+                    await gates.report()
             except Exception as error:  # noqa: BLE001 - tracks of which nothing is let through would count as off
                 if not failed:
                     log = logger.bind(call=self._guard.call.id).opt(exception=error)
                     log.error("Call {}: looking after what is received failed", self._guard.call.id)
                 failed = True
+
+    def _look_for_new_tracks(self) -> None:
+        """Begin anew when another negotiation of the same connection brought tracks, a screen perhaps."""
+        pc, known = self._connection.pc, self._negotiated
+        if len(pc.getTransceivers()) <= known.transceivers or _negotiated(pc).sections <= known.sections:
+            return
+        self._negotiated = _negotiated(pc)
+        if self._find().keys() - self._taken and (self._renewing is None or self._renewing.done()):
+            # Not from here: this task ends with what there is now.
+            self._renewing = asyncio.create_task(self.attach(), name="deepguard-receive-attach")
+            self._renewing.add_done_callback(self._on_renewed)
+
+    def _on_renewed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log = logger.bind(call=self._guard.call.id).opt(exception=error)
+            log.error("Call {}: tracks that were added cannot be taken", self._guard.call.id)
 
     def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
         gates.look()

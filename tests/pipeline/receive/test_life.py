@@ -11,6 +11,7 @@ import pytest
 from aiortc import RTCSessionDescription
 
 from deepguard.config.models import CoverageParams, VideoParams
+from deepguard.guard.tasks import next_beat
 from deepguard.model import BlindReason, Source
 from deepguard.pipeline.receive import camera as camera_module
 from deepguard.pipeline.receive.camera import Camera
@@ -19,8 +20,8 @@ from deepguard.pipeline.receive.gate import Gate
 from deepguard.pipeline.receive.gates import Gates
 from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.microphone import Microphone
-from deepguard.pipeline.receive.path import ReceivePath
-from support.receiving import Numbered, Peer, Scene, Spoken, at_once, count_arriving, receiving
+from deepguard.pipeline.receive.path import LOOK_SECONDS, ReceivePath
+from support.receiving import Numbered, Peer, Scene, Spoken, at_once, count_arriving, number_on, receiving
 
 # Not what looks at a socket: what these tests count packets with holds it for as long as aioice's protocol lives.
 OURS = (Camera, Gate, Gates, Microphone, ReceivePath, Receiver)
@@ -189,6 +190,39 @@ async def made_anew() -> None:
 async def test_connections_that_are_made_anew() -> None:
     before = await warmed_up()
     await made_anew()
+    await nothing_left(before)
+
+
+async def brought_by_another_negotiation(most: ReceiveLevel, camera: Numbered | None) -> None:
+    """Somebody who began with sound alone turns the camera on, or one with both shares a screen."""
+    added = Source.CAMERA if camera is None else Source.SCREEN
+    sources = {Source.MICROPHONE, Source.CAMERA, Source.SCREEN}
+    async with receiving(most, camera=camera, sources=sources, has_camera=camera is not None) as scene:
+        if camera is not None:
+            await scene.samples(1)
+        tasks = list(scene.path._tasks)
+        await renegotiate(scene)
+        await next_beat(LOOK_SECONDS)
+        await next_beat(LOOK_SECONDS)
+        assert scene.path._tasks == tasks, "nothing was new, and yet all began anew"
+        scene.peer.pc.addTrack(Numbered(warm=False))
+        await renegotiate(scene)
+        for sample in await scene.samples(2, added):
+            assert not number_on(sample)[1]
+        if camera is not None:
+            await scene.samples(2)
+        assert scene.counts.tracks[most] == (2 if camera is None else 3)
+
+
+async def test_tracks_that_another_negotiation_brings_are_taken() -> None:
+    before = await warmed_up()
+    await at_once(
+        *(
+            brought_by_another_negotiation(most, camera)
+            for most in (ReceiveLevel.KERNEL, ReceiveLevel.DECODED)
+            for camera in (None, Numbered())
+        )
+    )
     await nothing_left(before)
 
 
