@@ -125,7 +125,8 @@ class Pace:
         """
         # Encoders that save up for a keyframe again have spent half of what they usually do on the frames after it.
         affordable = 2 * self.frame_bits / self.interval * period
-        return self.lead <= 0.75 * period and (not affordable or self.keyframe_bits <= affordable)
+        in_time = self.lead + self.interval <= 0.75 * period  # also when it is a frame too late
+        return in_time and (not affordable or self.keyframe_bits <= affordable)
 
 
 def _mean(before: float, now: float) -> float:
