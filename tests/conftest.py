@@ -26,6 +26,12 @@ def pytest_configure() -> None:
     keep_files_in_memory()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests wait for peers and timers for a good part of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what drives a browser where the programs for it are missing."""
     if item.get_closest_marker("browser"):
