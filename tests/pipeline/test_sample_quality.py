@@ -22,7 +22,7 @@ FRAMES = 60
 FPS = 0.75
 SAMPLES = 4
 SAMPLES_OF_LOSSY = 8
-"""What is lost makes single pictures worse, by chance: of four the mean was 1 dB from what it is of many, now and then."""
+"""What is lost makes single pictures worse, by chance: the mean of four was 1 dB off now and then."""
 WARM_UP = 3.0
 BITS = 1_500_000
 ANSWER = 1.0

@@ -57,7 +57,7 @@ class FrameAssembler:
         self._parts.clear()
         self._early.clear()
 
-    def add(self, sequence: int, timestamp: int, data: bytes, *, starts: bool, ends: bool) -> list[Whole]:
+    def add(self, sequence: int, timestamp: int, data: bytes, starts: bool, ends: bool) -> list[Whole]:
         """Take a packet in.
 
         Args:
@@ -83,7 +83,7 @@ class FrameAssembler:
         if ahead + len(self._parts) >= MOST_PACKETS:
             self.given_up += 1
             self.start_over()
-            return self.add(sequence, timestamp, data, starts=starts, ends=ends)
+            return self.add(sequence, timestamp, data, starts, ends)
         if ahead:
             self._early.setdefault(sequence, _Early(timestamp, data, ends))
             return whole
@@ -134,7 +134,7 @@ def vp8_data(payload: bytes) -> bytes:
         Nothing when it ends within the descriptor.
     """
     begin = 1
-    if payload[0] & 0x80:
+    if payload and payload[0] & 0x80:
         begin, extensions = 2, payload[1] if len(payload) > 1 else 0
         if extensions & 0x80:  # a picture's id, of one byte or two
             begin += 2 if len(payload) > begin and payload[begin] & 0x80 else 1

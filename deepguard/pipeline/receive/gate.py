@@ -147,20 +147,7 @@ class Gate:
             return True
         return (sequence - self._proven[1] + BELIEVED) & 0xFFFF > 2 * BELIEVED
 
-    def prove(self, kind: int, sequence: int, ssrc: int, now: float) -> None:
-        """Note that a packet is the sender's: it could be decrypted.
-
-        Args:
-            kind: Its payload type.
-            sequence: Its number, from 0 to 65535.
-            ssrc: Its stream.
-            now: Monotonic seconds.
-        """
-        if kind in self.kinds:
-            self._proven = ssrc, sequence
-            self._believes_until = now + BELIEVED_SECONDS
-
-    def admit(self, kind: int, sequence: int, ssrc: int, now: float) -> bool:
+    def admit(self, kind: int, sequence: int, ssrc: int, now: float, *, is_proven: bool = False) -> bool:
         """Take note of a packet that is believed to be the sender's.
 
         Args:
@@ -168,6 +155,7 @@ class Gate:
             sequence: Its number, from 0 to 65535.
             ssrc: Its stream.
             now: Monotonic seconds.
+            is_proven: Whether it is certainly the sender's: it could be decrypted.
 
         Returns:
             Whether it is let through.
@@ -178,6 +166,9 @@ class Gate:
                 return False
             self._resume(ssrc, sequence)
             return True
+        if is_proven:
+            self._proven = ssrc, sequence
+            self._believes_until = now + BELIEVED_SECONDS
         self.last_seen = now
         if self._seen is not None:
             self._seen.set_result(None)

@@ -27,7 +27,7 @@ from deepguard.pipeline.receive.internals import (
 )
 from deepguard.pipeline.receive.layout import TrackLayout
 from deepguard.pipeline.receive.rtcp import reporter_of, says_more, sender_report_of
-from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtcp, is_rtp, packet_of
+from deepguard.pipeline.receive.rtp import HEADER_SIZE, RtpHeader, audio_level, header_of, is_rtcp, packet_of
 
 MASKS = {"audio": 31, "video": 63}
 """While a gate is closed, every 32nd packet of sound and every 64th of pictures still arrive, some two a second: they
@@ -234,19 +234,21 @@ class Gates:
 
     def _is_aiortcs(self, data: bytes) -> bool:
         """Take a packet, if it is one of a track; what is nobody's is left to aiortc."""
-        if not is_rtp(data):
-            return not is_rtcp(data) or self._is_aiortcs_report(data)
-        header = header_of(data)
-        way = self._by_ssrc.get(header.ssrc) or self._way_of(header)
-        if way is None or header.kind not in way.kinds:
+        if is_rtcp(data):
+            return self._is_aiortcs_report(data)
+        if len(data) < HEADER_SIZE:
+            return True
+        kind, sequence, ssrc = header = header_of(data)
+        way = self._by_ssrc.get(ssrc) or self._way_of(header)
+        if way is None or kind not in way.kinds:
             return True
         gate, receiver, now, plain = way.gate, way.receiver, time.monotonic(), None
-        if gate.is_open or gate.doubts(header.sequence, header.ssrc, now):
+        if gate.is_open or gate.doubts(sequence, ssrc, now):
             plain = receiver.decrypted(data)
             if plain is None:
                 return False
-            gate.prove(*header, now)
-        if not gate.admit(*header, now) or plain is None or (packet := packet_of(plain)) is None:
+        admitted = gate.admit(kind, sequence, ssrc, now, is_proven=plain is not None)
+        if not admitted or plain is None or (packet := packet_of(plain)) is None:
             return False
         if gate.hold is None:
             receiver.put(packet)

@@ -45,6 +45,12 @@ def _kind_of(codec: RTCRtpCodecParameters, codecs: Mapping[int, RTCRtpCodecParam
     return _Kind(codec.clockRate, is_rtx(codec), carried, carried.name if carried is not None else "")
 
 
+def _depayloaded(codec: RTCRtpCodecParameters, payload: bytes) -> bytes:
+    with suppress(ValueError):  # broken: the decoder will say so of the frame
+        return depayload(codec, payload) if payload else b""
+    return b""
+
+
 class Inlet(Receiver):
     """A receiver whose packets are decrypted, put together and reported of here."""
 
@@ -127,10 +133,7 @@ class Inlet(Receiver):
             if packet.payload:
                 self._take(EncodedFrame(codec, packet.payload, packet.timestamp))
             return
-        missing = self.missing_before(packet)
-        if not missing and self.still_missing and time.monotonic() >= self._asked_at + REPEAT_SECONDS:
-            missing = sorted(self.still_missing)
-        if missing:
+        if not self.is_next(packet.sequence_number) and (missing := self._to_ask_for(packet)):
             self._asked_at = time.monotonic()
             # Of the media's stream, also when a packet that was sent again shows it.
             task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
@@ -138,13 +141,17 @@ class Inlet(Receiver):
             task.add_done_callback(self._asking.discard)
         self._assemble(self._frames, codec, kind.name, packet)
 
+    def _to_ask_for(self, packet: RtpPacket) -> list[int]:
+        """The numbers of packets that are to be sent again."""
+        if missing := self.missing_before(packet):
+            return missing
+        return sorted(self.still_missing) if time.monotonic() >= self._asked_at + REPEAT_SECONDS else []
+
     def _assemble(self, frames: FrameAssembler, codec: RTCRtpCodecParameters, name: str, packet: RtpPacket) -> None:
-        payload, data = packet.payload, b""
-        if payload:
-            with suppress(ValueError):  # broken: the decoder will say so of the frame
-                data = vp8_data(payload) if name == "VP8" else depayload(codec, payload)
+        payload = packet.payload
+        data = vp8_data(payload) if name == "VP8" else _depayloaded(codec, payload)
         starts = starts_frame(name, payload)
-        for whole in frames.add(packet.sequence_number, packet.timestamp, data, starts=starts, ends=packet.marked):
+        for whole in frames.add(packet.sequence_number, packet.timestamp, data, starts, packet.marked):
             after_gap = self._after_gap or frames.given_up != self._given_up
             self._after_gap, self._given_up = False, frames.given_up
             if self._take is not None:

@@ -317,12 +317,17 @@ class Receiver:
         if (own := getattr(self.receiver, _OWN_SSRC)) is not None:
             await self.receiver._send_rtcp(RtcpRrPacket(ssrc=own, reports=blocks))
 
+    def is_next(self, sequence: int) -> bool:
+        """Take note of a packet that is the one after the last, while none is missing, as it nearly always is."""
+        nacks: NackGenerator = getattr(self.receiver, _NACKS)
+        if nacks.missing or nacks.max_seq is None or sequence != (nacks.max_seq + 1) & 0xFFFF:
+            return False
+        nacks.max_seq = sequence
+        return True
+
     def missing_before(self, packet: ReceivedPacket) -> list[int]:
         """The numbers of packets that are missing, when a packet shows that more are than were known."""
         nacks: NackGenerator = getattr(self.receiver, _NACKS)
-        if not nacks.missing and nacks.max_seq is not None and packet.sequence_number == (nacks.max_seq + 1) & 0xFFFF:
-            nacks.max_seq = packet.sequence_number  # as it nearly always is
-            return []
         return sorted(nacks.missing) if nacks.add(packet) else []  # type: ignore[arg-type]
 
     @property

@@ -41,7 +41,7 @@ def put_together(packets: list[Sent]) -> list[Whole]:
         whole
         for packet in packets
         for whole in assembler.add(
-            packet.sequence, packet.timestamp, packet.data, starts=packet.starts, ends=packet.ends
+            packet.sequence, packet.timestamp, packet.data, packet.starts, packet.ends
         )
     ]
 
