@@ -11,12 +11,16 @@ ORDER = (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
 
 
 def track_of(connection: SmallWebRTCConnection, source: Source) -> SmallWebRTCTrack | None:
-    """The connection's track of a source; None when it has none.
+    """The connection's track of a source; None when it has none, or none that anything is sent on.
 
     Args:
         connection: The connection, as it is now: after a restart its tracks are new ones.
         source: Camera, microphone or screen.
     """
+    # Asked first: Pipecat makes a track of nothing of one that is only to be sent, and keeps it.
+    transceivers, at = connection.pc.getTransceivers(), ORDER.index(source)
+    if at >= len(transceivers) or transceivers[at].receiver.track is None:
+        return None
     getters = {
         Source.CAMERA: connection.video_input_track,
         Source.MICROPHONE: connection.audio_input_track,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_TUNED_BY = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 12 * 2**20
 """In each thread, about: what a decoder of 1280x720 and its pictures take. More of it would be kept for nothing."""
@@ -32,10 +34,12 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _keep_what_was_freed() -> None:
-    """Have glibc keep the memory that each decoder gives back for the next one: to get it anew costs more than to use it.
+    """Have glibc keep what each decoder gives back for the next one: to get memory anew costs more than to use it.
 
-    By mallopt(3); other C libraries go on as they do.
+    By mallopt(3), unless somebody has tuned it by its variables; other C libraries go on as they do.
     """
+    if any(name in os.environ for name in _TUNED_BY):
+        return
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # musl, macOS, Windows

@@ -27,7 +27,7 @@ from deepguard.pipeline.receive.internals import (
 )
 from deepguard.pipeline.receive.layout import TrackLayout
 from deepguard.pipeline.receive.rtcp import reporter_of, says_more, sender_report_of
-from deepguard.pipeline.receive.rtp import HEADER_SIZE, RtpHeader, audio_level, header_of, is_rtcp, packet_of
+from deepguard.pipeline.receive.rtp import RtpHeader, audio_level, header_of, is_rtcp, is_rtp, packet_of
 
 MASKS = {"audio": 31, "video": 63}
 """While a gate is closed, every 32nd packet of sound and every 64th of pictures still arrive, some two a second: they
@@ -234,10 +234,8 @@ class Gates:
 
     def _is_aiortcs(self, data: bytes) -> bool:
         """Take a packet, if it is one of a track; what is nobody's is left to aiortc."""
-        if is_rtcp(data):
-            return self._is_aiortcs_report(data)
-        if len(data) < HEADER_SIZE:
-            return True
+        if not is_rtp(data):
+            return not is_rtcp(data) or self._is_aiortcs_report(data)
         kind, sequence, ssrc = header = header_of(data)
         way = self._by_ssrc.get(ssrc) or self._way_of(header)
         if way is None or kind not in way.kinds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCPeerConnection
 from loguru import logger
@@ -27,23 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.5
 """So often it is looked whether a track lives of which nothing is let through."""
-
-
-class _Negotiated(NamedTuple):
-    """How far a connection was negotiated.
-
-    Attributes:
-        transceivers: How many there are; one of an offer that was not answered yet is among them.
-        sections: Of media in our own description.
-    """
-
-    transceivers: int
-    sections: int
-
-
-def _negotiated(pc: RTCPeerConnection) -> _Negotiated:
-    description = pc.localDescription
-    return _Negotiated(len(pc.getTransceivers()), description.sdp.count("\nm=") if description is not None else 0)
 
 
 class ReceivePath:
@@ -92,8 +75,10 @@ class ReceivePath:
         self._tracks = 0
         self._failed: set[Source] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._taken: frozenset[Source] = frozenset()
-        self._negotiated = _Negotiated(0, 0)
+        self._followed: dict[Source, PictureTrack | SoundTrack] = {}
+        # What the tracks were taken by.
+        self._pc: RTCPeerConnection | None = None
+        self._answer: dict[str, str] | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     async def attach(self) -> None:
@@ -104,8 +89,17 @@ class ReceivePath:
         # One at a time, and what is taken in one go: whatever there is has an owner who ends it.
         async with self._changing:
             await self._let_go()
+            self._followed.clear()
             if not self._closed:
-                self._take_all()
+                self._take_all(self._find())
+
+    async def _attach_new(self) -> None:
+        """Take tracks that were added; the guard follows those that it knows as before."""
+        async with self._changing:
+            found = self._find()
+            await self._let_go()
+            if not self._closed:
+                self._take_all(found)
 
     def _find(self) -> dict[Source, SmallWebRTCTrack]:
         return {
@@ -114,12 +108,10 @@ class ReceivePath:
             if source in self._sources and (track := track_of(self._connection, source))
         }
 
-    def _take_all(self) -> None:
+    def _take_all(self, found: dict[Source, SmallWebRTCTrack]) -> None:
         self._failed.clear()
-        pc = self._connection.pc
-        self._negotiated = _negotiated(pc)
-        found = self._find()
-        self._taken = frozenset(found)
+        pc = self._pc = self._connection.pc
+        self._answer = self._connection.get_answer()
         missing = abilities().missing_receiver
         if self._most is ReceiveLevel.DECODED or missing:
             if missing:
@@ -166,6 +158,8 @@ class ReceivePath:
 
     def _take_decoded(self, source: Source, received: SmallWebRTCTrack) -> None:
         track = self._follow(source)
+        if track is not None:
+            self._followed[source] = track
         if isinstance(track, PictureTrack):
             taken = take_pictures(received, self._participant_id, track, self._guard.media, self._counts)
             self._run(taken, source)
@@ -191,6 +185,7 @@ class ReceivePath:
         )
         gates = self._gates = taken.gates
         for source, work in taken.work:
+            self._followed[source] = tracks[source]
             self._run(work, source)
         self._count(gates.level, len(taken.work))
         self._run_look(gates, taken.followed)
@@ -206,10 +201,10 @@ class ReceivePath:
         while True:
             await next_beat(min(LOOK_SECONDS, self._patience / 2))
             try:
-                self._look_for_new_tracks()
                 if gates is not None:
                     self._look(gates, followed)
                     await gates.report()
+                self._look_for_new_tracks()
             except Exception as error:  # noqa: BLE001 - tracks of which nothing is let through would count as off
                 if not failed:
                     log = logger.bind(call=self._guard.call.id).opt(exception=error)
@@ -217,20 +212,19 @@ class ReceivePath:
                 failed = True
 
     def _look_for_new_tracks(self) -> None:
-        """Begin anew when another negotiation of the same connection brought tracks, a screen perhaps."""
-        pc, known = self._connection.pc, self._negotiated
-        if len(pc.getTransceivers()) <= known.transceivers or _negotiated(pc).sections <= known.sections:
-            return
-        self._negotiated = _negotiated(pc)
-        if self._find().keys() - self._taken and (self._renewing is None or self._renewing.done()):
+        """Take what another negotiation of the same connection brought, a screen perhaps."""
+        if self._connection.pc is not self._pc or (answer := self._connection.get_answer()) == self._answer:
+            return  # one that was made anew is attached to once it is connected
+        self._answer = answer
+        if self._find().keys() - self._followed.keys() and (self._renewing is None or self._renewing.done()):
             # Not from here: this task ends with what there is now.
-            self._renewing = asyncio.create_task(self.attach(), name="deepguard-receive-attach")
+            self._renewing = asyncio.create_task(self._attach_new(), name="deepguard-receive-attach")
             self._renewing.add_done_callback(self._on_renewed)
 
     def _on_renewed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log = logger.bind(call=self._guard.call.id).opt(exception=error)
-            log.error("Call {}: tracks that were added cannot be taken", self._guard.call.id)
+            log.error("Call {}: tracks were added, and nothing is received any more", self._guard.call.id)
 
     def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
         gates.look()
@@ -242,6 +236,11 @@ class ReceivePath:
                 track.facts.last_media = gate.last_seen
 
     def _follow(self, source: Source) -> PictureTrack | SoundTrack | None:
+        known = self._followed.get(source)
+        if known is not None:
+            if isinstance(known, SoundTrack):
+                known.cutter.reset()  # what was being said does not go on: some of it was not heard
+            return known
         # Expected from now on: a camera that never sends anything is blind, not absent.
         track = self._guard.media.expect(self._participant_id, source, track_id_of(self._connection, source))
         return track if isinstance(track, (PictureTrack, SoundTrack)) else None

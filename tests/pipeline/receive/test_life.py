@@ -21,7 +21,7 @@ from deepguard.pipeline.receive.gates import Gates
 from deepguard.pipeline.receive.internals import Receiver
 from deepguard.pipeline.receive.microphone import Microphone
 from deepguard.pipeline.receive.path import LOOK_SECONDS, ReceivePath
-from support.receiving import Numbered, Peer, Scene, Spoken, at_once, count_arriving, number_on, receiving
+from support.receiving import WHO, Numbered, Peer, Scene, Spoken, at_once, count_arriving, number_on, receiving
 
 # Not what looks at a socket: what these tests count packets with holds it for as long as aioice's protocol lives.
 OURS = (Camera, Gate, Gates, Microphone, ReceivePath, Receiver)
@@ -198,20 +198,43 @@ async def brought_by_another_negotiation(most: ReceiveLevel, camera: Numbered | 
     added = Source.CAMERA if camera is None else Source.SCREEN
     sources = {Source.MICROPHONE, Source.CAMERA, Source.SCREEN}
     async with receiving(most, camera=camera, sources=sources, has_camera=camera is not None) as scene:
+        media = scene.guard.media
         if camera is not None:
             await scene.samples(1)
         tasks = list(scene.path._tasks)
+        # Neither when nothing is new, nor when nothing is sent on what is.
         await renegotiate(scene)
-        await next_beat(LOOK_SECONDS)
-        await next_beat(LOOK_SECONDS)
+        await two_looks()
+        transceiver = scene.peer.pc.addTransceiver("video", direction="inactive")
+        await renegotiate(scene)
+        await two_looks()
         assert scene.path._tasks == tasks, "nothing was new, and yet all began anew"
-        scene.peer.pc.addTrack(Numbered(warm=False))
+        media.set_enabled(WHO, Source.MICROPHONE, False)
+        transceiver.sender.replaceTrack(Numbered(warm=False))
+        transceiver.direction = "sendonly"
         await renegotiate(scene)
         for sample in await scene.samples(2, added):
             assert not number_on(sample)[1]
         if camera is not None:
             await scene.samples(2)
         assert scene.counts.tracks[most] == (2 if camera is None else 3)
+        sound = next(track for _, track in scene.guard._roster if track.source is Source.MICROPHONE)
+        assert not sound.facts.enabled, "what its participant has turned off stays so"
+
+
+async def two_looks() -> None:
+    for _ in range(2):
+        await next_beat(LOOK_SECONDS)
+
+
+async def ended_while_tracks_are_added() -> None:
+    async with receiving(sources={Source.MICROPHONE, Source.CAMERA, Source.SCREEN}) as scene:
+        await scene.samples(1)
+        scene.peer.pc.addTrack(Numbered(warm=False))
+        await renegotiate(scene)
+        await scene.until(lambda: scene.path._renewing is not None)
+        await scene.path.close()
+        assert not scene.path._tasks
 
 
 async def test_tracks_that_another_negotiation_brings_are_taken() -> None:
@@ -221,7 +244,8 @@ async def test_tracks_that_another_negotiation_brings_are_taken() -> None:
             brought_by_another_negotiation(most, camera)
             for most in (ReceiveLevel.KERNEL, ReceiveLevel.DECODED)
             for camera in (None, Numbered())
-        )
+        ),
+        ended_while_tracks_are_added(),
     )
     await nothing_left(before)
 
