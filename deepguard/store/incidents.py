@@ -83,15 +83,15 @@ def acknowledge(db: sa.Connection, incident_id: str, by: str) -> StoredIncident 
     return (find(db, ids=[incident_id]))[0] if done.rowcount else None
 
 
+_c = incidents.c
+_ACKNOWLEDGED = sa.select(_c.id, _c.acknowledged_at, _c.acknowledged_by).where(
+    _c.id.in_(sa.bindparam("ids", expanding=True)), _c.acknowledged_at.is_not(None)
+)
+
+
 def acknowledged(db: sa.Connection, ids: Collection[str]) -> Sequence[tuple[str, float, str]]:
     """Which of these incidents were acknowledged: id, when, by whom."""
-    c = incidents.c
-    found = db.execute(
-        sa.select(c.id, c.acknowledged_at, c.acknowledged_by).where(
-            c.id.in_(tuple(ids)), c.acknowledged_at.is_not(None)
-        )
-    )
-    return [(row[0], row[1], row[2]) for row in found]
+    return [(row[0], row[1], row[2]) for row in db.execute(_ACKNOWLEDGED, {"ids": tuple(ids)})]
 
 
 def end_call(db: sa.Connection, call_id: str, reason: str) -> bool:

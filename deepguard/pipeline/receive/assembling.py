@@ -57,7 +57,7 @@ class FrameAssembler:
         self._parts.clear()
         self._early.clear()
 
-    def add(self, sequence: int, timestamp: int, data: bytes, starts: bool, ends: bool) -> list[Whole]:
+    def add(self, sequence: int, timestamp: int, data: bytes, *, starts: bool, ends: bool) -> list[Whole]:
         """Take a packet in.
 
         Args:
@@ -83,7 +83,7 @@ class FrameAssembler:
         if ahead + len(self._parts) >= MOST_PACKETS:
             self.given_up += 1
             self.start_over()
-            return self.add(sequence, timestamp, data, starts, ends)
+            return self.add(sequence, timestamp, data, starts=starts, ends=ends)
         if ahead:
             self._early.setdefault(sequence, _Early(timestamp, data, ends))
             return whole

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from aiortc import RTCRtpReceiver
@@ -46,9 +45,10 @@ def _kind_of(codec: RTCRtpCodecParameters, codecs: Mapping[int, RTCRtpCodecParam
 
 
 def _depayloaded(codec: RTCRtpCodecParameters, payload: bytes) -> bytes:
-    with suppress(ValueError):  # broken: the decoder will say so of the frame
+    try:
         return depayload(codec, payload) if payload else b""
-    return b""
+    except ValueError:  # broken: the decoder will say so of the frame
+        return b""
 
 
 class Inlet(Receiver):
@@ -133,7 +133,7 @@ class Inlet(Receiver):
             if packet.payload:
                 self._take(EncodedFrame(codec, packet.payload, packet.timestamp))
             return
-        if not self.is_next(packet.sequence_number) and (missing := self._to_ask_for(packet)):
+        if not self.note_next(packet.sequence_number) and (missing := self._to_ask_for(packet)):
             self._asked_at = time.monotonic()
             # Of the media's stream, also when a packet that was sent again shows it.
             task = asyncio.create_task(self.ask_again(self._ssrc or packet.ssrc, missing))
@@ -151,7 +151,7 @@ class Inlet(Receiver):
         payload = packet.payload
         data = vp8_data(payload) if name == "VP8" else _depayloaded(codec, payload)
         starts = starts_frame(name, payload)
-        for whole in frames.add(packet.sequence_number, packet.timestamp, data, starts, packet.marked):
+        for whole in frames.add(packet.sequence_number, packet.timestamp, data, starts=starts, ends=packet.marked):
             after_gap = self._after_gap or frames.given_up != self._given_up
             self._after_gap, self._given_up = False, frames.given_up
             if self._take is not None:

@@ -317,8 +317,12 @@ class Receiver:
         if (own := getattr(self.receiver, _OWN_SSRC)) is not None:
             await self.receiver._send_rtcp(RtcpRrPacket(ssrc=own, reports=blocks))
 
-    def is_next(self, sequence: int) -> bool:
-        """Take note of a packet that is the one after the last, while none is missing, as it nearly always is."""
+    def note_next(self, sequence: int) -> bool:
+        """Note a packet by its number, if it is the one after the last and none is missing, as it nearly always is.
+
+        Returns:
+            Whether it was; any other is for ``missing_before``.
+        """
         nacks: NackGenerator = getattr(self.receiver, _NACKS)
         if nacks.missing or nacks.max_seq is None or sequence != (nacks.max_seq + 1) & 0xFFFF:
             return False

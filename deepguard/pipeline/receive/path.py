@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deepguard.pipeline.receive.gates import Gates
 
 LOOK_SECONDS = 0.5
-"""So often it is looked whether a track lives of which nothing is let through."""
+"""So often it is looked whether a track lives of which nothing is let through, and whether tracks were added."""
 
 
 class ReceivePath:
@@ -86,20 +86,17 @@ class ReceivePath:
 
         Called when it is connected, and when it was connected anew; once it was closed, nothing is taken any more.
         """
+        await self._attach(follows_on=False)
+
+    async def _attach(self, *, follows_on: bool) -> None:
+        """Take the tracks that there are; whether the guard goes on with those that it follows, or begins anew."""
         # One at a time, and what is taken in one go: whatever there is has an owner who ends it.
         async with self._changing:
             await self._let_go()
-            self._followed.clear()
+            if not follows_on:
+                self._followed.clear()
             if not self._closed:
-                self._take_all(self._find())
-
-    async def _attach_new(self) -> None:
-        """Take tracks that were added; the guard follows those that it knows as before."""
-        async with self._changing:
-            found = self._find()
-            await self._let_go()
-            if not self._closed:
-                self._take_all(found)
+                self._take_all()
 
     def _find(self) -> dict[Source, SmallWebRTCTrack]:
         return {
@@ -108,8 +105,9 @@ class ReceivePath:
             if source in self._sources and (track := track_of(self._connection, source))
         }
 
-    def _take_all(self, found: dict[Source, SmallWebRTCTrack]) -> None:
+    def _take_all(self) -> None:
         self._failed.clear()
+        found = self._find()
         pc = self._pc = self._connection.pc
         self._answer = self._connection.get_answer()
         missing = abilities().missing_receiver
@@ -207,8 +205,7 @@ class ReceivePath:
                 self._look_for_new_tracks()
             except Exception as error:  # noqa: BLE001 - tracks of which nothing is let through would count as off
                 if not failed:
-                    log = logger.bind(call=self._guard.call.id).opt(exception=error)
-                    log.error("Call {}: looking after what is received failed", self._guard.call.id)
+                    self._log_error("looking after what is received failed", error)
                 failed = True
 
     def _look_for_new_tracks(self) -> None:
@@ -218,13 +215,12 @@ class ReceivePath:
         self._answer = answer
         if self._find().keys() - self._followed.keys() and (self._renewing is None or self._renewing.done()):
             # Not from here: this task ends with what there is now.
-            self._renewing = asyncio.create_task(self._attach_new(), name="deepguard-receive-attach")
+            self._renewing = asyncio.create_task(self._attach(follows_on=True), name="deepguard-receive-attach")
             self._renewing.add_done_callback(self._on_renewed)
 
     def _on_renewed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log = logger.bind(call=self._guard.call.id).opt(exception=error)
-            log.error("Call {}: tracks were added, and nothing is received any more", self._guard.call.id)
+            self._log_error("tracks were added, and nothing is received any more", error)
 
     def _look(self, gates: Gates, followed: list[tuple[Gate, PictureTrack | SoundTrack]]) -> None:
         gates.look()
@@ -253,9 +249,11 @@ class ReceivePath:
     def _on_done(self, source: Source, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed.add(source)
-            logger.bind(call=self._guard.call.id).opt(exception=error).error(
-                "Call {}: a track is received no more", self._guard.call.id
-            )
+            self._log_error("a track is received no more", error)
+
+    def _log_error(self, what: str, error: BaseException) -> None:
+        call_id = self._guard.call.id
+        logger.bind(call=call_id).opt(exception=error).error("Call {}: {}", call_id, what)
 
 
 __all__ = ["ReceivePath"]

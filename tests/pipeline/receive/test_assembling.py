@@ -40,7 +40,9 @@ def put_together(packets: list[Sent]) -> list[Whole]:
     return [
         whole
         for packet in packets
-        for whole in assembler.add(packet.sequence, packet.timestamp, packet.data, packet.starts, packet.ends)
+        for whole in assembler.add(
+            packet.sequence, packet.timestamp, packet.data, starts=packet.starts, ends=packet.ends
+        )
     ]
 
 
